@@ -1,0 +1,35 @@
+// A few threads for work that blocks: mounts, netlink, unpacking, hashing. A job gets values and returns a value; its
+// completion runs on the event loop. Threads start with the first job that needs them and end after ten idle seconds.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/event_loop.h"
+
+namespace stack {
+
+class WorkerPool {
+ public:
+  WorkerPool(EventLoop& loop, unsigned max_threads);
+  ~WorkerPool();  // waits for running jobs; drops queued ones
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // job() runs on a worker; done(result) on the loop.
+  template <typename Job, typename Done>
+  void run(Job job, Done done) {
+    submit([this, job = std::move(job), done = std::move(done)]() mutable {
+      auto result = std::make_shared<decltype(job())>(job());
+      loop_.post([result, done = std::move(done)]() mutable { done(std::move(*result)); });
+    });
+  }
+
+ private:
+  void submit(std::function<void()> task);
+  struct Impl;
+  EventLoop& loop_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace stack
