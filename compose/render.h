@@ -1,0 +1,15 @@
+// The canonical document, as `config` prints it: the order of keys is the format's own, and every
+// literal $ is doubled, so that the output loads to the same project. load_canonical(to_json(p)) ==
+// p.
+#pragma once
+
+#include <string>
+
+#include "compose/project.h"
+
+namespace stack::compose {
+
+std::string to_json(const Project& project);  // indented by two, newline at the end
+std::string to_yaml(const Project& project);
+
+}  // namespace stack::compose
