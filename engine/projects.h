@@ -1,0 +1,42 @@
+// Projects: what the API's /stack/ endpoints ask for, done by the scheduler over this engine (engine/local_engine.h).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace stack::engine {
+
+struct Services;
+
+struct ProjectListing {
+  std::string name, status, config_files;  // status: "running(3)", "exited(1), running(2)"
+};
+
+class Projects {
+ public:
+  explicit Projects(Services& services);
+  ~Projects();
+  void adopt();  // projects declared before the engine stopped are kept up again
+
+  // One run of a verb ("up", "down", "start", ...). `body` is the request's JSON, see docs/api.md. `line` is called with each
+  // JSON line of the answer (without newline), `finished` once after the last. Destroying the handle cancels the run: steps
+  // under way end, none is begun. kInvalid when the request cannot be understood.
+  class Run {
+   public:
+    virtual ~Run() = default;
+  };
+  Result<std::unique_ptr<Run>> run(const std::string& project, const std::string& verb, std::string_view body,
+                                   std::function<void(std::string)> line, std::function<void()> finished);
+  std::vector<ProjectListing> list(bool all) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace stack::engine
