@@ -32,6 +32,8 @@ struct LoadOptions {
   bool normalize = true;
   bool resolve_paths = true;
   bool consistency = true;
+  bool all_resources =
+      false;  // keep networks, volumes, configs and secrets that no active service uses
   bool resolve_environment = true;  // fold env_file and label_file in
 
   // Defaults read the real file system. "-" reads standard input.

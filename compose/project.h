@@ -55,7 +55,7 @@ struct PortConfig {
 struct BindOptions {
   std::string selinux;  // z, Z
   std::string propagation;
-  bool create_host_path = true;
+  bool create_host_path = false;
   std::string recursive;
 
   bool operator==(const BindOptions&) const = default;
@@ -78,7 +78,8 @@ struct ImageOptions {
 
   bool operator==(const ImageOptions&) const = default;
 };
-// services.*.volumes[]; an anonymous volume has type "volume" and no source.
+// services.*.volumes[]; an anonymous volume has type "volume" and no source. A bind mount without a
+// `bind` block creates its source when that is missing, just as one with create_host_path does.
 struct MountConfig {
   std::string type;  // bind, volume, tmpfs, image, npipe, cluster
   std::string source;
@@ -263,7 +264,7 @@ struct Develop {
 };
 
 struct Resources {
-  std::string cpus;  // decimal number; limits and reservations
+  float cpus = 0;
   Bytes memory = 0;
   std::int64_t pids = 0;
   std::vector<DeviceRequest> devices;
@@ -283,7 +284,7 @@ struct UpdateConfig {
   Duration delay{};
   std::string failure_action;
   Duration monitor{};
-  double max_failure_ratio = 0;
+  float max_failure_ratio = 0;
   std::string order;
   Extensions extensions;
 
