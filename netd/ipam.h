@@ -1,0 +1,82 @@
+// Address arithmetic and allocation: values in, values out. What is taken is passed in; the
+// engine's store remembers it. Pools and messages are Docker's (bridge driver defaults).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "netd/network.h"
+
+namespace stack::netd {
+
+// An IPv4 or IPv6 address in network byte order; IPv4 uses the first four bytes.
+struct Address {
+  bool v6 = false;
+  std::uint8_t bytes[16] = {};
+
+  int bits() const { return v6 ? 128 : 32; }
+  std::size_t size() const { return v6 ? 16 : 4; }
+  bool operator==(const Address&) const = default;
+  auto operator<=>(const Address&) const = default;
+};
+
+struct Prefix {
+  Address address;  // host bits are zero in a subnet, not in an interface address
+  int length = 0;
+
+  bool operator==(const Prefix&) const = default;
+};
+
+std::optional<Address> parse_address(std::string_view text);  // no zone, no port
+std::optional<Prefix> parse_prefix(std::string_view text);    // "a.b.c.d/len"; host bits kept
+std::string to_string(const Address& address);
+std::string to_string(const Prefix& prefix);
+Prefix masked(const Prefix& prefix);
+Address first_address(const Prefix& prefix);
+Address last_address(const Prefix& prefix);
+Address plus(Address address, std::uint64_t n);
+bool contains(const Prefix& subnet, const Address& address);
+bool overlap(const Prefix& a, const Prefix& b);
+
+// The first of 172.17-31.0.0/16, 192.168.0.0/20, ... that overlaps nothing of `used` (our networks)
+// or `host_routes`. 172.17.0.0/16 is skipped unless include_default_bridge: the default network
+// `bridge` has it.
+Result<Subnet> next_subnet4(const std::vector<std::string>& used,
+                            const std::vector<std::string>& host_routes,
+                            bool include_default_bridge = false);
+// A unique local /64 made from `network_id` (RFC 4193), moved on when it overlaps.
+Result<Subnet> next_subnet6(const std::string& network_id, const std::vector<std::string>& used);
+
+// Checks user-given subnets and fills in missing gateways (first address, of ip_range's subnet not
+// the range). kInvalid/kConflict with Docker's texts: "invalid CIDR address: x", "Pool overlaps
+// with other one on this address space", ...
+Result<Subnet> validate_subnet(const Subnet& subnet, const std::vector<std::string>& used);
+
+// The next address after `last` (round robin as Docker does; empty: the first) that is not in
+// `used`, not the network, broadcast or gateway address. kConflict "no available IPv4 addresses on
+// this network's address pools: <name> (<id>)".
+Result<std::string> next_address(const Subnet& subnet, const std::set<std::string>& used,
+                                 const std::string& network_label);
+// A fixed address: must be in the subnet, free, and not the gateway.
+Status check_static_address(const Subnet& subnet, const std::string& address,
+                            const std::set<std::string>& used);
+
+// "02:42:" and the four bytes of the IPv4 address would be guessable; random locally administered
+// as current Docker does.
+std::string random_mac();
+Result<std::string> normalize_mac(std::string_view mac);  // lower-case with colons
+
+// The first free port for a published range "a-b" or the ephemeral range (32768-60999): at or after
+// `start`, wrapping. kConflict "all ports are allocated".
+Result<int> next_free_port(int first, int last, int start, const std::set<int>& used);
+
+// Subnets the host can route to (main table, without default routes), so that ours do not hide
+// them.
+Result<std::vector<std::string>> host_subnets();
+
+}  // namespace stack::netd
