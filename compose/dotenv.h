@@ -1,0 +1,28 @@
+// Environment files: .env, --env-file, env_file and label_file.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "compose/interpolate.h"
+
+namespace stack::compose {
+
+struct EnvFile {
+  std::vector<std::pair<std::string, std::string>> values;  // in order; a later one wins
+  std::vector<std::string> unset;                           // variables that were used but not set
+};
+
+// KEY=value lines with quotes, escapes, comments and interpolation. `lookup` is asked first, then
+// the keys above; a bare KEY takes its value from `lookup` or is left out. The error's place has
+// the line; the caller knows the file.
+Result<EnvFile> parse_env_file(std::string_view text, const Lookup& lookup);
+
+// format: raw. Nothing is interpreted but the first "=".
+Result<EnvFile> parse_raw_env_file(std::string_view text, const Lookup& lookup);
+
+}  // namespace stack::compose

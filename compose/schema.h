@@ -1,0 +1,56 @@
+// The shape of a Compose file: which keys stand where and what their values may be. One table
+// (schema.cc) serves validation, the casts after interpolation and the suggestions in messages.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stack::compose {
+
+struct Section;
+
+// One thing a value may be.
+struct Alternative {
+  enum class Kind { kAny, kNull, kBool, kInt, kNumber, kString, kList, kMap, kSection };
+  Kind kind = Kind::kAny;
+  bool cast = false;                 // a string here becomes this kind after interpolation
+  std::vector<std::string> choices;  // kString: only these; empty: any
+  const std::vector<Alternative>* item = nullptr;  // of kList and kMap
+  const Section* section = nullptr;                // of kSection
+};
+using Shape = std::vector<Alternative>;
+
+struct Key {
+  std::string name;
+  Shape shape;
+  bool required = false;
+};
+
+struct Section {
+  std::string name;
+  bool extensions = false;  // x-* allowed
+  std::vector<Key> keys;
+
+  const Key* find(std::string_view key) const;
+  std::vector<std::string> key_names() const;
+};
+
+class Schema {
+ public:
+  const Section& section(std::string_view name) const;
+
+ private:
+  friend class SchemaParser;
+  std::map<std::string, Section, std::less<>> sections_;
+  std::map<std::string, Shape, std::less<>> named_;
+  std::deque<Shape> items_;
+};
+
+// Immutable, built on first use.
+const Schema& schema();
+
+}  // namespace stack::compose

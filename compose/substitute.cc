@@ -1,0 +1,177 @@
+#include "compose/substitute.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+
+#include "compose/path.h"
+#include "compose/scalar.h"
+#include "compose/schema.h"
+#include "compose/units.h"
+
+namespace stack::compose {
+namespace {
+
+const Alternative* first_of(const Shape* shape, std::initializer_list<Alternative::Kind> kinds) {
+  if (shape == nullptr) return nullptr;
+  for (const Alternative& a : *shape) {
+    for (const Alternative::Kind k : kinds) {
+      if (a.kind == k) return &a;
+    }
+  }
+  return nullptr;
+}
+
+const Alternative* cast_of(const Shape* shape) {
+  if (shape == nullptr) return nullptr;
+  for (const Alternative& a : *shape) {
+    if (a.cast) return &a;
+  }
+  return nullptr;
+}
+
+class Substitution {
+ public:
+  Substitution(const Lookup* lookup, Report& report) : lookup_(lookup), report_(report) {}
+
+  void file(Node& root) { section(root, schema().section("file")); }
+
+ private:
+  using Kind = Alternative::Kind;
+
+  void section(Node& node, const Section& section) {
+    for (Entry& e : node.entries) {
+      const auto step = path_.enter(e.key);
+      const Key* key = section.find(e.key);
+      walk(e.value, key != nullptr ? &key->shape : nullptr);
+    }
+  }
+
+  void walk(Node& node, const Shape* shape) {
+    if (node.is_map()) {
+      const Alternative* a = first_of(shape, {Kind::kSection, Kind::kMap});
+      if (a != nullptr && a->kind == Kind::kSection) return section(node, *a->section);
+      for (Entry& e : node.entries) {
+        const auto step = path_.enter(e.key);
+        walk(e.value, a != nullptr ? a->item : nullptr);
+      }
+    } else if (node.is_list()) {
+      const Alternative* a = first_of(shape, {Kind::kList});
+      for (std::size_t i = 0; i < node.items.size(); ++i) {
+        const auto step = path_.enter(i);
+        walk(node.items[i], a != nullptr ? a->item : nullptr);
+      }
+    } else if (node.is_string()) {
+      if (lookup_ != nullptr && node.text.find('$') != std::string::npos && !replace(node)) return;
+      if (const Alternative* a = cast_of(shape)) cast(node, *a);
+    }
+  }
+
+  bool replace(Node& node) {
+    Interpolated r = interpolate(node.text, *lookup_);
+    if (r.error) {
+      const Place at = place_in(node, r.error->offset);
+      if (r.error->kind == InterpolationError::Kind::kRequired) {
+        report_.error(
+            at, fmt::format("error while interpolating {}: {}", path_.text(), r.error->message));
+      } else {
+        report_.error(
+            at, fmt::format("invalid interpolation format for {}.\nYou may need to escape any "
+                            "$ with another $.\n{}",
+                            path_.text(), node.text));
+      }
+      return false;
+    }
+    for (const std::string& name : r.unset) {
+      report_.warning(
+          node.place,
+          fmt::format("The \"{}\" variable is not set. Defaulting to a blank string.", name));
+    }
+    node.text = std::move(r.text);
+    return true;
+  }
+
+  // The place of a character of a scalar, when the scalar stands in the file as it is (no escapes,
+  // one line).
+  Place place_in(const Node& node, std::size_t offset) const {
+    const std::string line = report_.sources().line(node.place);
+    const auto column = static_cast<std::size_t>(node.place.column);
+    Place at = node.place;
+    for (const std::size_t quote : {0U, 1U}) {
+      if (column > 0 && line.size() >= column - 1 + quote &&
+          line.compare(column - 1 + quote, node.text.size(), node.text) == 0) {
+        at.column += static_cast<int>(offset + quote);
+        return at;
+      }
+    }
+    return at;
+  }
+
+  void cast(Node& node, const Alternative& a) {
+    // Without interpolation a variable stays what it is.
+    if (lookup_ == nullptr && node.text.find('$') != std::string::npos) return;
+    if (a.kind == Kind::kBool) {
+      bool old_style = false;
+      const auto value = parse_boolean(node.text, &old_style);
+      if (!value) {
+        report_.error(node.place,
+                      fmt::format("error while interpolating {}: failed to cast to "
+                                  "expected type: invalid boolean: {}",
+                                  path_.text(), node.text),
+                      "use true or false");
+        return;
+      }
+      if (old_style) {
+        report_.warning(
+            node.place,
+            fmt::format("\"{}\" for boolean is not supported by YAML 1.2, please use `{}`",
+                        node.text, *value ? "true" : "false"));
+      }
+      node = keep_tag(node, Node::boolean(*value, node.place));
+      return;
+    }
+    const char* begin = node.text.data();
+    const char* end = begin + node.text.size();
+    if (begin != end && *begin == '+') ++begin;
+    if (a.kind == Kind::kInt) {
+      std::int64_t value = 0;
+      const auto r = std::from_chars(begin, end, value);
+      if (r.ec == std::errc() && r.ptr == end) {
+        node = keep_tag(node, Node::integer(value, node.place));
+        return;
+      }
+    } else {
+      double value = 0;
+      const auto r = std::from_chars(begin, end, value);
+      if (r.ec == std::errc() && r.ptr == end) {
+        node = keep_tag(node, Node::scalar(Node::Kind::kFloat, float_text(value), node.place));
+        return;
+      }
+    }
+    report_.error(
+        node.place,
+        fmt::format("error while interpolating {}: failed to cast to expected type: "
+                    "strconv.{}: parsing \"{}\": invalid syntax",
+                    path_.text(), a.kind == Kind::kInt ? "Atoi" : "ParseFloat", node.text),
+        fmt::format("{} is a number", path_.text()));
+  }
+
+  static Node keep_tag(const Node& old, Node value) {
+    value.tag = old.tag;
+    return value;
+  }
+
+  const Lookup* lookup_;
+  Report& report_;
+  Path path_;
+};
+
+}  // namespace
+
+void substitute(Node& root, const Lookup& lookup, Report& report) {
+  Substitution(&lookup, report).file(root);
+}
+
+void cast_values(Node& root, Report& report) { Substitution(nullptr, report).file(root); }
+
+}  // namespace stack::compose
