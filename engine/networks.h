@@ -2,12 +2,17 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "engine/model.h"
+
+namespace stack::netd {
+struct NetworkSpec;
+}
 
 namespace stack::engine {
 
@@ -17,20 +22,34 @@ using Done = std::function<void(Result<T>)>;
 
 class Networks {
  public:
-  explicit Networks(Services& services);
-  ~Networks();
-  void adopt();  // reads the records; makes sure that bridges and rules of used networks exist
+  explicit Networks(Services& services) : services_(services) {}
+  // Reads the records and adds what every engine has: bridge, host, none.
+  void adopt();
 
-  void create(NetworkConfig config, Done<std::string> done);  // id
-  void remove(const std::string& name_or_id, Done<Unit> done);  // refused while an endpoint uses it
+  void create(NetworkConfig config, Done<std::string> done);           // id
+  void remove(const std::string& name_or_id, Done<Unit> done);  // kConflict while an endpoint uses it
   // Name, id or unique id prefix. kNotFound: "network x not found".
   Result<const Network*> find(const std::string& name_or_id) const;
   std::vector<const Network*> list() const;
 
+  // Gives an endpoint its addresses: the fixed ones of its configuration, else the next free. They are taken until
+  // release(). kConflict or kInvalid with Docker's texts.
+  Status assign(const Network& network, Endpoint* endpoint);
+  void release(const Endpoint& endpoint);
+  // Marks addresses as taken that a container found again already has.
+  void retain(const Endpoint& endpoint);
+  // The kernel's side of a network that is made at its first use (the predefined bridge). Blocking; any thread.
+  static netd::NetworkSpec spec_of(const Network& network);
+  // The networks whose bridge must exist now.
+  std::vector<netd::NetworkSpec> live_specs() const;
+
  private:
-  friend class Containers;
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  Status fill_ipam(Network* network, const std::vector<std::string>& host_subnets) const;
+  void erase(const std::string& id);
+
+  Services& services_;
+  std::map<std::string, Network> networks_;             // by id
+  std::map<std::string, std::set<std::string>> taken_;  // network id -> addresses
 };
 
 }  // namespace stack::engine

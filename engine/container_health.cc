@@ -1,0 +1,249 @@
+// Health checks: Docker's state machine (scheduler/health.h) fed by real probes, and restarts of unhealthy services.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "engine/containers_impl.h"
+
+namespace stack::engine {
+
+namespace {
+
+// Compose's labels mark the containers that belong to a service; others keep Docker's behaviour: unhealthy is only shown.
+constexpr const char* kProjectLabel = "com.docker.compose.project";
+constexpr const char* kOnUnhealthyLabel = "io.stack.on-unhealthy";
+
+Health to_engine(scheduler::HealthStatus status) {
+  switch (status) {
+    case scheduler::HealthStatus::kNone:
+      return Health::kNone;
+    case scheduler::HealthStatus::kStarting:
+      return Health::kStarting;
+    case scheduler::HealthStatus::kHealthy:
+      return Health::kHealthy;
+    case scheduler::HealthStatus::kUnhealthy:
+      break;
+  }
+  return Health::kUnhealthy;
+}
+
+scheduler::HealthStatus to_scheduler(Health health) {
+  switch (health) {
+    case Health::kNone:
+      return scheduler::HealthStatus::kNone;
+    case Health::kStarting:
+      return scheduler::HealthStatus::kStarting;
+    case Health::kHealthy:
+      return scheduler::HealthStatus::kHealthy;
+    case Health::kUnhealthy:
+      break;
+  }
+  return scheduler::HealthStatus::kUnhealthy;
+}
+
+void show(Entry* entry) {
+  const auto& state = entry->health->state();
+  entry->c.health.status = to_engine(state.status);
+  entry->c.health.failing_streak = state.streak;
+  entry->c.health.log.clear();
+  for (const auto& result : state.log) entry->c.health.log.push_back({result.start, result.end, result.exit_code, result.output});
+}
+
+std::vector<std::string> probe_command(const ContainerConfig& config) {
+  const auto& test = config.healthcheck->test;
+  if (test.front() == "CMD") return {test.begin() + 1, test.end()};
+  return {"/bin/sh", "-c", test.size() > 1 ? test[1] : std::string()};
+}
+
+bool has_healthcheck(const ContainerConfig& config) {
+  return config.healthcheck && config.healthcheck->test.size() > 1 && config.healthcheck->test.front() != "NONE";
+}
+
+// Appends what can be read without waiting; false at the end of the stream.
+bool drain(int fd, std::string* output) {
+  char buffer[4096];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n == 0) return false;
+    if (n < 0) return errno == EAGAIN || errno == EINTR;
+    // One byte more than is kept shows the state machine that something was cut.
+    const std::size_t room = scheduler::kHealthOutputBytes + 1 - std::min(output->size(), scheduler::kHealthOutputBytes + 1);
+    output->append(buffer, std::min(room, static_cast<std::size_t>(n)));
+  }
+}
+
+}  // namespace
+
+void Containers::Impl::start_health(Entry* entry, bool resume) {
+  Container& c = entry->c;
+  if (!resume) c.health = {};
+  if (!has_healthcheck(c.config)) {
+    c.health.status = Health::kNone;
+    return;
+  }
+  const HealthcheckConfig& from = *c.config.healthcheck;
+  const scheduler::HealthConfig config{from.interval, from.timeout, from.start_period, from.start_interval, from.retries};
+  if (resume && c.health.status != Health::kNone) {
+    scheduler::HealthState state;
+    state.status = to_scheduler(c.health.status);
+    state.streak = c.health.failing_streak;
+    for (const auto& result : c.health.log) state.log.push_back({result.start, result.end, result.exit_code, result.output});
+    state.started = entry->started;
+    entry->health = std::make_unique<scheduler::HealthMonitor>(config, std::move(state));
+  } else {
+    entry->health = std::make_unique<scheduler::HealthMonitor>(config);
+    entry->health->started(services.clock.now());
+  }
+  show(entry);
+  schedule_probe(entry);
+}
+
+void Containers::Impl::stop_health(Entry* entry) {
+  entry->health_timer.cancel();
+  if (entry->probe) {
+    (void)send_signal(entry->probe->exec.shim_pidfd.get(), SIGKILL);
+    (void)reap(entry->probe->exec.shim_pidfd.get(), true);
+    entry->probe.reset();
+  }
+  if (entry->health) {
+    entry->health->stopped();
+    entry->health.reset();
+  }
+  entry->c.health.failing_streak = 0;
+}
+
+void Containers::Impl::schedule_probe(Entry* entry) {
+  const auto next = entry->health->next_probe();
+  if (!next) return;
+  const std::string id = entry->c.id;
+  const auto delay = std::max(*next - services.clock.now(), TimePoint::duration{0});
+  entry->health_timer = services.loop.after(delay, [this, id, generation = entry->generation] {
+    Entry* same = get(id);
+    if (same == nullptr || same->generation != generation || !same->health) return;
+    if (same->c.status == RunState::kPaused) {
+      // A frozen container cannot answer; look again later, as if the probe had not been due.
+      same->health_timer = services.loop.after(std::chrono::seconds(1), [this, id] {
+        if (Entry* again = get(id); again != nullptr && again->health) schedule_probe(again);
+      });
+      return;
+    }
+    begin_probe(same);
+  });
+}
+
+void Containers::Impl::begin_probe(Entry* entry) {
+  entry->health->probe_begun(services.clock.now());
+  const std::string id = entry->c.id;
+  const std::uint64_t generation = entry->generation;
+  runtime::ExecRequest request;
+  request.id = id;
+  request.run_dir = run_dir(id);
+  request.args = probe_command(entry->c.config);
+  const WallTime begun = services.clock.wall();
+  services.pool.run([this, request] { return services.runtime.exec(request); },
+                    [this, id, generation, begun](Result<runtime::RunningExec> started) {
+    Entry* same = get(id);
+    if (same == nullptr || same->generation != generation || !same->health) {
+      if (started.ok()) {
+        (void)send_signal(started->shim_pidfd.get(), SIGKILL);
+        (void)reap(started->shim_pidfd.get(), true);
+      }
+      return;
+    }
+    if (!started.ok()) {
+      return finish_probe(id, generation, {begun, services.clock.wall(), -1, started.error().message});
+    }
+    auto probe = std::make_unique<HealthProbe>();
+    probe->exec = std::move(started).value();
+    probe->begun = begun;
+    const auto follow = [&](const Fd& fd, EventLoop::Watch HealthProbe::*watch) {
+      if (!fd) return;
+      ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+      probe.get()->*watch = services.loop.on_readable(fd.get(), [this, id, generation, raw = fd.get(), watch] {
+        Entry* now = get(id);
+        if (now == nullptr || now->generation != generation || !now->probe) return;
+        if (!drain(raw, &now->probe->output)) (now->probe.get()->*watch).cancel();
+      });
+    };
+    follow(probe->exec.out, &HealthProbe::out_watch);
+    follow(probe->exec.err, &HealthProbe::err_watch);
+    probe->exit_watch = services.loop.on_readable(probe->exec.shim_pidfd.get(), [this, id, generation] {
+      Entry* now = get(id);
+      if (now == nullptr || now->generation != generation || !now->probe) return;
+      HealthProbe& p = *now->probe;
+      auto status = reap(p.exec.shim_pidfd.get(), false);
+      if (p.exec.out) drain(p.exec.out.get(), &p.output);
+      if (p.exec.err) drain(p.exec.err.get(), &p.output);
+      scheduler::ProbeResult result{p.begun, services.clock.wall(), -1, std::move(p.output)};
+      if (status.ok() && status->has_value()) result.exit_code = (*status)->code;
+      if (p.timed_out) result = scheduler::timed_out_probe(p.begun, services.clock.wall(), now->health->config().timeout);
+      now->probe.reset();
+      finish_probe(id, generation, std::move(result));
+    });
+    probe->timeout = services.loop.after(same->health->config().timeout, [this, id, generation] {
+      Entry* now = get(id);
+      if (now == nullptr || now->generation != generation || !now->probe) return;
+      now->probe->timed_out = true;
+      // The whole tree of the probe: it leads a session and a process group of its own.
+      auto process = open_process(now->probe->exec.process);
+      if (process.ok()) ::kill(-now->probe->exec.process.pid, SIGKILL);
+      if (process.ok()) (void)send_signal(process->get(), SIGKILL);
+    });
+    same->probe = std::move(probe);
+  });
+}
+
+void Containers::Impl::finish_probe(const std::string& id, std::uint64_t generation, scheduler::ProbeResult result) {
+  Entry* entry = get(id);
+  if (entry == nullptr || entry->generation != generation || !entry->health) return;
+  const bool changed = entry->health->probe_finished(services.clock.now(), std::move(result));
+  show(entry);
+  if (changed) {
+    save(*entry);
+    publish(*entry, std::string("health_status: ") + to_string(entry->c.health.status));
+  }
+  schedule_probe(entry);
+  if (changed && entry->c.health.status == Health::kUnhealthy) on_unhealthy(entry);
+}
+
+void Containers::Impl::on_unhealthy(Entry* entry) {
+  const Container& c = entry->c;
+  if (c.config.labels.count(kProjectLabel) == 0) return;
+  const auto label = c.config.labels.find(kOnUnhealthyLabel);
+  auto policy = scheduler::parse_restart_policy(c.config.restart_policy);
+  if (!policy.ok()) return;
+  if (policy->kind == scheduler::RestartPolicy::Kind::kOnFailure) policy->max_retries = c.config.restart_max_retries;
+  const Duration ran = services.clock.now() - entry->started;
+  const auto decision = scheduler::decide_unhealthy(*policy, label == c.config.labels.end() ? "" : label->second, entry->restarts, ran);
+  if (!decision.restart) return;
+  const std::string id = c.id;
+  log_info("container {} is unhealthy and will be restarted", c.name);
+  enqueue(id, [this, id, decision](Entry::Finished finished) {
+    Entry* same = get(id);
+    if (same->c.health.status != Health::kUnhealthy) return finished();
+    stop(same, std::nullopt, "", [this, id, decision, finished](Result<Unit>) {
+      Entry* stopped = get(id);
+      if (stopped == nullptr) return finished();
+      // stop() is a user's word elsewhere; this one was ours.
+      stopped->c.manually_stopped = false;
+      stopped->c.status = RunState::kRestarting;
+      stopped->restarts = decision.next;
+      stopped->c.restart_count = decision.next.count;
+      stopped->c.restart_reason = decision.reason;
+      save(*stopped);
+      stopped->restart_timer = services.loop.after(decision.delay, [this, id] {
+        enqueue(id, [this, id](Entry::Finished started) {
+          Entry* again = get(id);
+          if (again->c.status != RunState::kRestarting) return started();
+          start(again, [started](Result<Unit>) { started(); });
+        });
+      });
+      finished();
+    });
+  });
+}
+
+}  // namespace stack::engine

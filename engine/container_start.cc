@@ -1,0 +1,236 @@
+#include "engine/container_start.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "engine/container_config.h"
+#include "engine/overlay_view.h"
+#include "images/copy.h"
+#include "netd/endpoint.h"
+#include "runtime/default_spec.h"
+
+namespace stack::engine {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kEtcFiles[] = {"resolv.conf", "hostname", "hosts"};
+
+bool has_own_network(const Container& container) { return !container.endpoints.empty() || container.config.network_mode == "none"; }
+
+std::string hostname_of(const Container& container) {
+  return container.config.hostname.empty() ? container.id.substr(0, 12) : container.config.hostname;
+}
+
+Status write_etc_files(const StartJob& job) {
+  const ContainerConfig& config = job.container.config;
+  NetworkIdentity identity;
+  identity.hostname = hostname_of(job.container);
+  identity.domainname = config.domainname;
+  identity.own_resolver = job.resolver;
+  for (const auto& endpoint : job.container.endpoints) {
+    if (!endpoint.ipv4.empty()) identity.host_addresses.push_back(endpoint.ipv4);
+    if (!endpoint.ipv6.empty()) identity.host_addresses.push_back(endpoint.ipv6);
+  }
+  auto host_text = read_file("/etc/resolv.conf");
+  const std::string host_resolv = host_text.ok() ? *host_text : std::string();  // a host without one has no resolver
+  TRY(write_file(job.directory / "hosts", hosts_file(config, identity, job.host_gateway)));
+  TRY(write_file(job.directory / "hostname", identity.hostname + "\n"));
+  TRY(write_file(job.directory / "resolv.conf", resolv_conf(config, identity, host_resolv)));
+  return ok_status();
+}
+
+// Docker fills an empty named or anonymous volume with what the image has at that place.
+Status fill_volumes(const StartJob& job) {
+  Fd root;
+  for (const auto& mount : job.container.mounts) {
+    if (mount.config.type != "volume" || mount.config.no_copy) continue;
+    std::error_code ec;
+    if (!fs::is_empty(mount.host_path, ec) || ec) continue;
+    if (!root) root = TRY(open_overlay(job.lowers, job.directory / "upper", job.directory / "work"));
+    auto source = images::open_in_root(root.get(), mount.config.target, O_RDONLY | O_DIRECTORY);
+    if (!source.ok()) continue;  // the image has nothing there
+    struct stat st {};
+    if (::fstat(source->get(), &st) != 0) return Error::os(errno, mount.config.target);
+    const Fd target = TRY(open_fd(mount.host_path, O_RDONLY | O_DIRECTORY));
+    TRY_WHILE(images::copy_tree(root.get(), mount.config.target, target.get(), "/"),
+              "filling volume " + mount.volume + " from " + mount.config.target + " of the image");
+    if (::fchown(target.get(), st.st_uid, st.st_gid) != 0 || ::fchmod(target.get(), st.st_mode & 07777U) != 0) {
+      return Error::os(errno, mount.host_path);
+    }
+  }
+  return ok_status();
+}
+
+runtime::MountOption mount_option(const MountPoint& mount) {
+  runtime::MountOption option;
+  option.kind = mount.config.type == "tmpfs"    ? runtime::MountKind::kTmpfs
+                : mount.config.type == "volume" ? runtime::MountKind::kVolume
+                                                : runtime::MountKind::kBind;
+  option.source = mount.host_path;
+  option.target = mount.config.target;
+  option.read_only = mount.config.read_only;
+  option.propagation = mount.config.propagation;
+  option.recursive = mount.config.recursive ? runtime::BindRecursive::kEnabled : runtime::BindRecursive::kDisabled;
+  option.tmpfs_size = static_cast<std::uint64_t>(mount.config.tmpfs_size);
+  option.tmpfs_mode = mount.config.tmpfs_mode;
+  return option;
+}
+
+runtime::NamespaceOption namespace_option(const std::string& mode, int pid, const char* type) {
+  if (pid > 0) return {runtime::NamespaceMode::kPath, "/proc/" + std::to_string(pid) + "/ns/" + type};
+  if (mode == "host") return {runtime::NamespaceMode::kHost, ""};
+  if (mode == "none") return {runtime::NamespaceMode::kNone, ""};
+  return {};
+}
+
+Result<runtime::Spec> make_spec(const StartJob& job) {
+  const Container& container = job.container;
+  runtime::ContainerOptions options = TRY(runtime_options(container));
+  if (options.hostname.empty()) options.hostname = hostname_of(container);
+  const fs::path& files = job.files_of.empty() ? job.directory : job.files_of;
+  for (const char* name : kEtcFiles) {
+    runtime::MountOption mount;
+    mount.source = (files / name).string();
+    mount.target = std::string("/etc/") + name;
+    mount.read_only = container.config.read_only;
+    options.mounts.push_back(std::move(mount));
+  }
+  for (const auto& mount : container.mounts) {
+    if (mount.config.type == "tmpfs" && mount.config.tmpfs_size == 0 && !mount.config.tmpfs_mode) {
+      options.tmpfs[mount.config.target] = mount.config.tmpfs_options;
+    } else {
+      options.mounts.push_back(mount_option(mount));
+    }
+  }
+  options.pid = namespace_option(container.config.pid_mode, job.pid_pid, "pid");
+  options.ipc = namespace_option(container.config.ipc_mode, job.ipc_pid, "ipc");
+  options.uts = namespace_option(container.config.uts_mode, job.uts_pid, "uts");
+  options.network = namespace_option(container.config.network_mode, 0, "net");
+  if (options.network.mode == runtime::NamespaceMode::kNone) options.network.mode = runtime::NamespaceMode::kPrivate;
+  if (job.network_pid > 0) options.network = namespace_option("", job.network_pid, "net");
+  if (job.ipc_pid > 0) options.shm_path = "/proc/" + std::to_string(job.ipc_pid) + "/root/dev/shm";
+  if (container.config.cgroupns_mode == "host") options.cgroup = runtime::NamespaceOption{runtime::NamespaceMode::kHost, ""};
+  if (container.config.cgroupns_mode == "private") options.cgroup = runtime::NamespaceOption{};
+  return runtime::default_spec(options, runtime::Host::current());
+}
+
+Result<runtime::LogOptions> log_options(const StartJob& job) {
+  const LogConfig& log = job.container.config.log;
+  runtime::LogOptions options;
+  options.file = job.directory / (job.container.id + "-json.log");
+  options.discard = log.driver == "none";
+  // Unlimited logs fill disks, so without a word from the user 3 x 10 MiB are kept.
+  options.max_size = 10U << 20U;
+  options.max_file = 3;
+  if (const auto it = log.options.find("max-size"); it != log.options.end()) {
+    char* end = nullptr;
+    double size = std::strtod(it->second.c_str(), &end);
+    switch (std::tolower(static_cast<unsigned char>(*end))) {
+      case 'k': size *= 1e3; break;
+      case 'm': size *= 1e6; break;
+      case 'g': size *= 1e9; break;
+      case '\0': break;
+      default: return Error::invalid("invalid max-size \"" + it->second + "\"");
+    }
+    if (size == 0 || (size < 0 && it->second != "-1")) return Error::invalid("max-size must be a positive number");
+    options.max_size = size < 0 ? 0 : static_cast<std::uint64_t>(size);
+    options.max_file = 1;
+  }
+  if (const auto it = log.options.find("max-file"); it != log.options.end()) {
+    options.max_file = std::atoi(it->second.c_str());
+    if (options.max_file < 1) return Error::invalid("max-file cannot be less than 1");
+  }
+  return options;
+}
+
+Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const StartJob& job, int netns_fd) {
+  if (job.files_of.empty()) TRY(write_etc_files(job));
+  TRY(fill_volumes(job));
+  TRY(make_directories(job.run_dir.parent_path(), 0711));
+  TRY(write_file(job.directory / "upper" / ".dockerenv", "", 0755));
+  runtime::StartRequest request;
+  request.id = job.container.id;
+  request.spec = TRY(make_spec(job));
+  TRY(write_file(job.directory / "config.json", runtime::to_json(request.spec)));
+  request.rootfs = {job.lowers, job.directory / "upper", job.directory / "work"};
+  request.netns_fd = netns_fd;
+  request.run_dir = job.run_dir;
+  request.log = TRY(log_options(job));
+  request.open_stdin = job.container.config.open_stdin;
+  request.stdin_once = job.container.config.stdin_once;
+  request.init = job.container.config.init.value_or(false);
+  request.user = job.container.config.user;
+  request.cgroup_parent = job.container.config.cgroup_parent;
+  request.clients = job.clients;
+  return runtime.start(request);
+}
+
+}  // namespace
+
+Result<Fd> prepare_network(const StartJob& job) {
+  if (!has_own_network(job.container) || job.network_pid > 0) return Fd();
+  Fd netns = TRY_WHILE(netd::create_namespace(), "creating a network namespace");
+  std::vector<netd::EndpointSpec> specs;
+  for (std::size_t i = 0; i < job.container.endpoints.size(); ++i) {
+    const Endpoint& endpoint = job.container.endpoints[i];
+    const netd::NetworkSpec& network = job.networks[i];
+    netd::EndpointSpec spec;
+    spec.network_id = endpoint.network_id;
+    spec.bridge = network.bridge;
+    spec.interface = endpoint.interface;
+    if (!endpoint.ipv4.empty()) spec.ipv4 = endpoint.ipv4 + "/" + std::to_string(endpoint.prefix4);
+    if (!endpoint.ipv6.empty()) spec.ipv6 = endpoint.ipv6 + "/" + std::to_string(endpoint.prefix6);
+    spec.gateway4 = endpoint.gateway4;
+    spec.gateway6 = endpoint.gateway6;
+    spec.mac = endpoint.mac;
+    spec.host_veth = endpoint.host_veth;
+    spec.mtu = network.mtu;
+    specs.push_back(std::move(spec));
+  }
+  // One default route: the highest gw_priority, then the first by name; internal networks have no gateway.
+  const auto choose = [&](bool v6) {
+    int best = -1;
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if ((v6 ? specs[i].gateway6 : specs[i].gateway4).empty()) continue;
+      if (best < 0 || job.container.endpoints[i].config.gateway_priority >
+                          job.container.endpoints[static_cast<std::size_t>(best)].config.gateway_priority) {
+        best = static_cast<int>(i);
+      }
+    }
+    if (best >= 0) (v6 ? specs[static_cast<std::size_t>(best)].default_route6 : specs[static_cast<std::size_t>(best)].default_route4) = true;
+  };
+  choose(false);
+  choose(true);
+  for (const auto& network : job.networks) {
+    // Bridges of user networks were made with the network; this heals one that somebody took away.
+    if (!exists("/sys/class/net/" + network.bridge)) TRY(netd::ensure_network(network));
+  }
+  if (!specs.empty()) TRY_WHILE(netd::attach_endpoints(netns.get(), specs, job.resolver), "setting up container networking");
+  return netns;
+}
+
+Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job, int netns_fd) {
+  if (!job.ports.empty()) {
+    TRY_WHILE(netd::publish(job.container.id, job.ports), "failed to set up container networking");
+  }
+  auto running = run(runtime, job, netns_fd);
+  if (!running.ok()) {
+    (void)clean_up(runtime, job.container.id, job.run_dir, job.ports);  // the first error is the one to tell
+  }
+  return running;
+}
+
+Status clean_up(const runtime::Runtime& runtime, const std::string& id, const fs::path& run_dir,
+                const std::vector<netd::PublishedPort>& ports) {
+  Status unpublished = ports.empty() ? ok_status() : netd::unpublish(id, ports);
+  Status destroyed = runtime.destroy(id, run_dir);
+  return unpublished.ok() ? std::move(destroyed) : std::move(unpublished);
+}
+
+}  // namespace stack::engine

@@ -1,0 +1,109 @@
+// Inside of Containers, shared by its four files: containers.cc (records, create, find), container_life.cc (start, end,
+// restart), container_health.cc (probes), container_exec.cc (exec, attach, root file system).
+//
+// Each container has a queue of operations; one runs at a time and calls its `finished` when the next may begin. An exit that
+// nobody asked for is an operation too.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "base/event_loop.h"
+#include "engine/containers.h"
+#include "engine/daemon.h"
+#include "netd/ports.h"
+#include "runtime/container.h"
+#include "scheduler/health.h"
+#include "scheduler/restart.h"
+
+namespace stack::engine {
+
+struct HealthProbe {  // one probe under way
+  runtime::RunningExec exec;
+  EventLoop::Watch out_watch, err_watch, exit_watch;
+  EventLoop::Timer timeout;
+  std::string output;
+  WallTime begun;
+  bool timed_out = false;
+};
+
+struct Entry {
+  using Finished = std::function<void()>;
+  using Operation = std::function<void(Finished)>;
+
+  Container c;
+  Fd shim_pidfd;
+  EventLoop::Watch exit_watch;
+  TimePoint started{};
+  scheduler::RestartState restarts;
+  EventLoop::Timer restart_timer, kill_timer;
+  std::vector<std::function<void()>> when_stopped;  // called once after the container has ended and was cleaned up
+
+  std::unique_ptr<scheduler::HealthMonitor> health;
+  std::unique_ptr<HealthProbe> probe;
+  EventLoop::Timer health_timer;
+  std::uint64_t generation = 0;  // counts starts: late answers of an earlier life are dropped
+
+  std::deque<Operation> queue;
+  bool busy = false;
+
+  struct Waiter {
+    WaitCondition condition;
+    Done<WaitResult> done;
+  };
+  std::vector<Waiter> waiters;
+};
+
+struct ExecEntry {
+  ExecState state;
+  Fd shim_pidfd;
+  EventLoop::Watch exit_watch;
+  int terminal = -1;  // the relay owns it; a duplicate for resizing
+  Fd terminal_copy;
+};
+
+struct Containers::Impl {
+  explicit Impl(Services& shared) : services(shared) {}
+
+  Services& services;
+  std::map<std::string, std::unique_ptr<Entry>> entries;
+  std::map<std::string, std::string> ids_by_name;
+  std::map<std::string, ExecEntry> execs;
+  std::map<std::string, int> next_ephemeral;  // protocol -> where to look first
+
+  // containers.cc
+  Entry* get(const std::string& id);
+  Result<Entry*> find(const std::string& name_or_id);
+  void enqueue(const std::string& id, Entry::Operation operation);
+  void run_next(const std::string& id);
+  void save(const Entry& entry);
+  void publish(const Entry& entry, const std::string& action, std::map<std::string, std::string> more = {});
+  std::filesystem::path directory(const std::string& id) const { return services.paths.root / "containers" / id; }
+  std::filesystem::path run_dir(const std::string& id) const { return services.paths.run / "containers" / id; }
+  Status make_mounts(Entry* entry, const std::string& inherit_from);
+  void erase(const std::string& id, bool volumes);
+  void notify_waiters(Entry* entry, WaitCondition reached);
+
+  // container_life.cc
+  void start(Entry* entry, Done<Unit> done);
+  void begin_running(Entry* entry, runtime::RunningContainer running);
+  void on_shim_exit(const std::string& id, std::uint64_t generation);
+  void ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished, Entry::Finished then);
+  void apply_restart_policy(Entry* entry);
+  void stop(Entry* entry, std::optional<int> timeout, const std::string& signal, Done<Unit> done);
+  void adopt(Entry* entry);
+  void register_names(Entry* entry, Fd netns, std::function<void(Status)> done);
+  Status assign_ports(Entry* entry);
+  std::vector<netd::PublishedPort> published_ports(const Entry& entry) const;
+  void release(Entry* entry);
+
+  // container_health.cc
+  void start_health(Entry* entry, bool resume);
+  void stop_health(Entry* entry);
+  void schedule_probe(Entry* entry);
+  void begin_probe(Entry* entry);
+  void finish_probe(const std::string& id, std::uint64_t generation, scheduler::ProbeResult result);
+  void on_unhealthy(Entry* entry);
+};
+
+}  // namespace stack::engine

@@ -1,0 +1,285 @@
+#include "engine/networks.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "engine/containers.h"
+#include "engine/daemon.h"
+#include "engine/model_json.h"
+#include "engine/state_store.h"
+#include "netd/ipam.h"
+#include "netd/network.h"
+
+namespace stack::engine {
+
+namespace {
+
+constexpr const char* kPredefined[] = {"bridge", "host", "none"};
+
+netd::Subnet subnet_of(const IpamPool& pool) { return {pool.subnet, pool.gateway, pool.ip_range}; }
+bool is_v6(const std::string& cidr) { return cidr.find(':') != std::string::npos; }
+
+const IpamPool* pool_of(const Network& network, bool v6) {
+  for (const auto& pool : network.config.ipam) {
+    if (is_v6(pool.subnet) == v6) return &pool;
+  }
+  return nullptr;
+}
+
+int prefix_length(const std::string& cidr) {
+  const auto prefix = netd::parse_prefix(cidr);
+  return prefix ? prefix->length : 0;
+}
+
+bool option(const Network& network, const char* key, bool fallback) {
+  const auto it = network.config.options.find(key);
+  return it == network.config.options.end() ? fallback : it->second == "true" || it->second == "1";
+}
+
+}  // namespace
+
+void Networks::adopt() {
+  auto records = services_.state.all("network");
+  if (!records.ok()) log_error("reading networks: {}", records.error().to_string());
+  if (records.ok()) {
+    for (const auto& [id, text] : *records) {
+      auto network = parse_network_record(text);
+      if (network.ok()) {
+        networks_.emplace(id, std::move(network).value());
+      } else {
+        log_error("network {}: {}", id, network.error().to_string());
+      }
+    }
+  }
+  for (const char* name : kPredefined) {
+    if (find(name).ok()) continue;
+    Network network;
+    network.id = random_hex(64);
+    network.config.name = name;
+    network.config.driver = name == std::string_view("none") ? "null" : name;
+    network.created = services_.clock.wall();
+    network.predefined = true;
+    if (name == std::string_view("bridge")) {
+      network.bridge = netd::bridge_name(network.id);
+      auto routes = netd::host_subnets();
+      const Status filled = fill_ipam(&network, routes.ok() ? *routes : std::vector<std::string>());
+      if (!filled.ok()) log_error("default network: {}", filled.error().to_string());
+    }
+    (void)services_.state.put("network", network.id, to_record(network));  // made again next time when this fails
+    networks_.emplace(network.id, std::move(network));
+  }
+}
+
+Status Networks::fill_ipam(Network* network, const std::vector<std::string>& host_subnets) const {
+  std::vector<std::string> used;
+  for (const auto& [id, other] : networks_) {
+    for (const auto& pool : other.config.ipam) used.push_back(pool.subnet);
+  }
+  auto& pools = network->config.ipam;
+  for (auto& pool : pools) {
+    if (pool.subnet.empty()) continue;
+    const netd::Subnet checked = TRY(netd::validate_subnet(subnet_of(pool), used));
+    pool.subnet = checked.cidr;
+    pool.gateway = checked.gateway;
+    pool.ip_range = checked.ip_range;
+  }
+  pools.erase(std::remove_if(pools.begin(), pools.end(), [](const IpamPool& p) { return p.subnet.empty(); }), pools.end());
+  const auto add = [&](const netd::Subnet& subnet) {
+    IpamPool pool;
+    pool.subnet = subnet.cidr;
+    pool.gateway = subnet.gateway;
+    pools.push_back(std::move(pool));
+  };
+  if (network->config.enable_ipv4 && pool_of(*network, false) == nullptr) {
+    add(TRY(netd::next_subnet4(used, host_subnets, network->predefined)));
+  }
+  if (network->config.enable_ipv6 && pool_of(*network, true) == nullptr) {
+    add(TRY(netd::next_subnet6(network->id, used)));
+  }
+  return ok_status();
+}
+
+netd::NetworkSpec Networks::spec_of(const Network& network) {
+  netd::NetworkSpec spec;
+  spec.id = network.id;
+  spec.name = network.config.name;
+  spec.bridge = network.bridge;
+  spec.internal = network.config.internal;
+  spec.masquerade = option(network, "com.docker.network.bridge.enable_ip_masquerade", true);
+  spec.icc = option(network, "com.docker.network.bridge.enable_icc", true);
+  if (const auto it = network.config.options.find("com.docker.network.driver.mtu"); it != network.config.options.end()) {
+    spec.mtu = std::atoi(it->second.c_str());
+  }
+  for (const auto& pool : network.config.ipam) {
+    (is_v6(pool.subnet) ? spec.ipv6 : spec.ipv4).push_back(subnet_of(pool));
+  }
+  return spec;
+}
+
+std::vector<netd::NetworkSpec> Networks::live_specs() const {
+  std::vector<netd::NetworkSpec> specs;
+  for (const auto& [id, network] : networks_) {
+    if (network.bridge.empty()) continue;
+    const auto taken = taken_.find(id);
+    if (network.predefined && (taken == taken_.end() || taken->second.empty())) continue;
+    specs.push_back(spec_of(network));
+  }
+  return specs;
+}
+
+void Networks::create(NetworkConfig config, Done<std::string> done) {
+  if (config.name.empty()) return done(Error::invalid("invalid network name: name is empty"));
+  if (const auto existing = find(config.name); existing.ok() && (*existing)->config.name == config.name) {
+    return done(Error::conflict("network with name " + config.name + " already exists"));
+  }
+  if (config.driver.empty() || config.driver == "default") config.driver = "bridge";
+  if (config.driver != "bridge") {
+    return done(Error::not_found("could not find plugin " + config.driver + " in v1 plugin registry: plugin not found"));
+  }
+  services_.pool.run([] { return netd::host_subnets(); },
+                     [this, config = std::move(config), done = std::move(done)](Result<std::vector<std::string>> routes) mutable {
+    if (!routes.ok()) return done(std::move(routes).error());
+    if (const auto existing = find(config.name); existing.ok() && (*existing)->config.name == config.name) {
+      return done(Error::conflict("network with name " + config.name + " already exists"));
+    }
+    Network network;
+    network.id = random_hex(64);
+    network.config = std::move(config);
+    network.created = services_.clock.wall();
+    network.bridge = netd::bridge_name(network.id);
+    if (const auto it = network.config.options.find("com.docker.network.bridge.name"); it != network.config.options.end()) {
+      network.bridge = it->second;
+    }
+    const Status filled = fill_ipam(&network, *routes);
+    if (!filled.ok()) return done(Error(filled.error()).while_("failed to create network " + network.config.name));
+    const std::string id = network.id;
+    // The record comes first: what the kernel has without a record could not be found again after a crash.
+    const Status put = services_.state.put("network", id, to_record(network));
+    if (!put.ok()) return done(put.error());
+    auto spec = spec_of(network);
+    networks_.emplace(id, std::move(network));
+    services_.pool.run([spec = std::move(spec)] { return netd::ensure_network(spec); },
+                       [this, id, done = std::move(done)](Status made) {
+      if (!made.ok()) {
+        erase(id);
+        return done(std::move(made).error());
+      }
+      const Network& created = networks_.at(id);
+      services_.events.publish({"network", "create", id, {{"name", created.config.name}, {"type", created.config.driver}},
+                                services_.clock.wall()});
+      done(id);
+    });
+  });
+}
+
+void Networks::erase(const std::string& id) {
+  const Status erased = services_.state.erase("network", id);
+  if (!erased.ok()) log_error("network {}: {}", id, erased.error().to_string());
+  networks_.erase(id);
+  taken_.erase(id);
+}
+
+void Networks::remove(const std::string& name_or_id, Done<Unit> done) {
+  const auto found = find(name_or_id);
+  if (!found.ok()) return done(found.error());
+  const Network network = **found;
+  if (network.predefined) {
+    return done(Error::make(ErrorKind::kConflict, network.config.name + " is a pre-defined network and cannot be removed"));
+  }
+  std::string users;
+  for (const Container* container : services_.containers->list()) {
+    const bool active = container->status == RunState::kRunning || container->status == RunState::kPaused;
+    for (const auto& endpoint : container->endpoints) {
+      if (active && endpoint.network_id == network.id) users += " name:\"" + container->name + "\" id:\"" + container->id.substr(0, 12) + "\"";
+    }
+  }
+  if (!users.empty()) {
+    return done(Error::conflict("error while removing network: network " + network.config.name + " has active endpoints (" +
+                                users.substr(1) + ")"));
+  }
+  services_.pool.run([spec = spec_of(network)] { return netd::remove_network(spec); },
+                     [this, network, done = std::move(done)](Status removed) {
+    if (!removed.ok()) return done(std::move(removed).error());
+    erase(network.id);
+    services_.events.publish({"network", "destroy", network.id, {{"name", network.config.name}, {"type", network.config.driver}},
+                              services_.clock.wall()});
+    done(Unit{});
+  });
+}
+
+Result<const Network*> Networks::find(const std::string& name_or_id) const {
+  if (const auto it = networks_.find(name_or_id); it != networks_.end()) return &it->second;
+  const Network* by_prefix = nullptr;
+  int matches = 0;
+  for (const auto& [id, network] : networks_) {
+    if (network.config.name == name_or_id) return &network;
+    if (!name_or_id.empty() && id.rfind(name_or_id, 0) == 0) {
+      by_prefix = &network;
+      ++matches;
+    }
+  }
+  if (matches == 1) return by_prefix;
+  if (matches > 1) return Error::invalid("network " + name_or_id + " is ambiguous (" + std::to_string(matches) + " matches found on ID prefix)");
+  return Error::not_found("network " + name_or_id + " not found");
+}
+
+std::vector<const Network*> Networks::list() const {
+  std::vector<const Network*> out;
+  for (const auto& [id, network] : networks_) out.push_back(&network);
+  std::sort(out.begin(), out.end(), [](const Network* a, const Network* b) { return a->created > b->created; });
+  return out;
+}
+
+Status Networks::assign(const Network& network, Endpoint* endpoint) {
+  auto& taken = taken_[network.id];
+  const std::string label = network.config.name + " (" + network.id + ")";
+  for (const bool v6 : {false, true}) {
+    const IpamPool* pool = pool_of(network, v6);
+    const std::string& fixed = v6 ? endpoint->config.ipv6 : endpoint->config.ipv4;
+    if (pool == nullptr) {
+      if (!fixed.empty()) {
+        return Error::invalid("user specified IP address is supported only when connecting to networks with user configured subnets");
+      }
+      continue;
+    }
+    std::set<std::string> used = taken;
+    used.insert(pool->gateway);
+    for (const auto& [name, address] : pool->aux_addresses) used.insert(address);
+    std::string address = fixed;
+    if (fixed.empty()) {
+      auto next = netd::next_address(subnet_of(*pool), used, label);
+      if (!next.ok()) {
+        release(*endpoint);
+        return std::move(next).error();
+      }
+      address = std::move(next).value();
+    } else {
+      Status free = netd::check_static_address(subnet_of(*pool), fixed, used);
+      if (!free.ok()) {
+        release(*endpoint);
+        return free;
+      }
+    }
+    taken.insert(address);
+    (v6 ? endpoint->ipv6 : endpoint->ipv4) = address;
+    (v6 ? endpoint->prefix6 : endpoint->prefix4) = prefix_length(pool->subnet);
+    (v6 ? endpoint->gateway6 : endpoint->gateway4) = network.config.internal ? std::string() : pool->gateway;
+  }
+  endpoint->mac = endpoint->config.mac.empty() ? netd::random_mac() : endpoint->config.mac;
+  return ok_status();
+}
+
+void Networks::release(const Endpoint& endpoint) {
+  const auto it = taken_.find(endpoint.network_id);
+  if (it == taken_.end()) return;
+  it->second.erase(endpoint.ipv4);
+  it->second.erase(endpoint.ipv6);
+}
+
+void Networks::retain(const Endpoint& endpoint) {
+  if (!endpoint.ipv4.empty()) taken_[endpoint.network_id].insert(endpoint.ipv4);
+  if (!endpoint.ipv6.empty()) taken_[endpoint.network_id].insert(endpoint.ipv6);
+}
+
+}  // namespace stack::engine
