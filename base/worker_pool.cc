@@ -43,7 +43,7 @@ struct WorkerPool::Impl {
 
 WorkerPool::WorkerPool(EventLoop& loop, unsigned max_threads) : loop_(loop), impl_(std::make_unique<Impl>(max_threads)) {}
 
-WorkerPool::~WorkerPool() {
+void WorkerPool::stop() {
   std::unique_lock lock(impl_->mutex);
   impl_->stopping = true;
   impl_->queue.clear();
@@ -53,6 +53,7 @@ WorkerPool::~WorkerPool() {
 
 void WorkerPool::submit(std::function<void()> task) {
   const std::lock_guard lock(impl_->mutex);
+  if (impl_->stopping) return;
   impl_->queue.push_back(std::move(task));
   if (impl_->idle < impl_->queue.size() && impl_->threads < impl_->max_threads) {
     ++impl_->threads;

@@ -12,9 +12,12 @@ namespace stack {
 class WorkerPool {
  public:
   WorkerPool(EventLoop& loop, unsigned max_threads);
-  ~WorkerPool();  // waits for running jobs; drops queued ones
+  ~WorkerPool() { stop(); }
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // Waits for running jobs and drops queued ones; nothing runs afterwards.
+  void stop();
 
   // job() runs on a worker; done(result) on the loop.
   template <typename Job, typename Done>

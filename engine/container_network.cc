@@ -8,6 +8,7 @@
 #include "netd/client.h"
 #include "netd/endpoint.h"
 #include "netd/ipam.h"
+#include "netd/network.h"
 
 namespace stack::engine {
 
@@ -120,6 +121,15 @@ std::vector<netd::PublishedPort> Containers::Impl::published_ports(const Entry& 
     published.container_ipv6 = endpoint->ipv6;
     published.bridge = (*network)->bridge;
     out.push_back(std::move(published));
+  }
+  return out;
+}
+
+std::vector<netd::PublishedContainer> Containers::published() const {
+  std::vector<netd::PublishedContainer> out;
+  for (const auto& [id, entry] : impl_->entries) {
+    auto ports = impl_->published_ports(*entry);
+    if (!ports.empty()) out.push_back({id, std::move(ports)});
   }
   return out;
 }

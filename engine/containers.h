@@ -15,6 +15,10 @@
 #include "base/fd.h"
 #include "engine/model.h"
 
+namespace stack::netd {
+struct PublishedContainer;
+}
+
 namespace stack::engine {
 
 struct Services;  // engine/daemon.h: what the parts of the engine share
@@ -98,6 +102,9 @@ class Containers {
 
   // A directory that is the container's root file system while the object lives: /proc/PID/root when it runs, a mount else.
   void with_rootfs(const std::string& id, std::function<Status(const std::filesystem::path&)> blocking_work, Done<Unit> done);
+
+  // What is published now, for the firewall.
+  std::vector<netd::PublishedContainer> published() const;
 
   Result<std::vector<int>> processes(const std::string& id) const;  // host pids
 

@@ -21,11 +21,11 @@ class Projects {
  public:
   explicit Projects(Services& services);
   ~Projects();
-  void adopt();  // projects declared before the engine stopped are kept up again
 
   // One run of a verb ("up", "down", "start", ...). `body` is the request's JSON, see docs/api.md. `line` is called with each
-  // JSON line of the answer (without newline), `finished` once after the last. Destroying the handle cancels the run: steps
-  // under way end, none is begun. kInvalid when the request cannot be understood.
+  // JSON line of the answer (without newline), `finished` once after the last. Destroying the Run cancels it: steps under way
+  // end, none is begun. kInvalid when the request cannot be understood. A run waits for an earlier one of the same project;
+  // one that ends things (down, stop, kill, rm) cancels the earlier one first.
   class Run {
    public:
     virtual ~Run() = default;
@@ -33,6 +33,7 @@ class Projects {
   Result<std::unique_ptr<Run>> run(const std::string& project, const std::string& verb, std::string_view body,
                                    std::function<void(std::string)> line, std::function<void()> finished);
   std::vector<ProjectListing> list(bool all) const;
+  bool busy() const;  // a run is under way
 
  private:
   struct Impl;
