@@ -1,0 +1,279 @@
+#include "compose/bind.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <limits>
+
+#include "compose/fields.h"
+#include "compose/json.h"
+#include "compose/scalar.h"
+#include "compose/units.h"
+
+namespace stack::compose {
+namespace {
+
+class Reader {
+ public:
+  Reader(const Node& in, Report& report, std::string path)
+      : in_(in), report_(report), path_(std::move(path)) {}
+
+  template <typename T>
+  void operator()(const char* key, T& out) {
+    const Node* n = in_.find(key);
+    if (n == nullptr || n->is_null()) return;
+    const Key inner(*this, key);
+    read(*n, out);
+  }
+
+  template <typename T>
+  void always(const char* key, T& out) {
+    (*this)(key, out);
+  }
+
+  void bytes(const char* key, Bytes& out) {
+    const Node* n = in_.find(key);
+    if (n == nullptr || n->is_null()) return;
+    const Key inner(*this, key);
+    const Result<Bytes> value = parse_bytes(n->text);
+    if (value.ok()) {
+      out = *value;
+    } else {
+      fail(*n, value.error().message, "a size is a number with an optional unit: 512m, 1.5g");
+    }
+  }
+
+  // A number is the mode itself (0440 in the file is 288 here); a string is read in base 8.
+  void mode(const char* key, std::optional<std::uint32_t>& out) {
+    const Node* n = in_.find(key);
+    if (n == nullptr || n->is_null()) return;
+    const Key inner(*this, key);
+    std::uint32_t value = 0;
+    const std::string& t = n->text;
+    const auto r = std::from_chars(t.data(), t.data() + t.size(), value, n->is_string() ? 8 : 10);
+    if (r.ec != std::errc() || r.ptr != t.data() + t.size()) {
+      fail(*n, fmt::format("invalid file mode: {}", t), "a mode is an octal number such as 0440");
+    } else {
+      out = value;
+    }
+  }
+
+  void command(const char* key, std::optional<StringList>& out) { (*this)(key, out); }
+
+  void hosts(const char* key, std::map<std::string, StringList>& out) {
+    const Node* n = in_.find(key);
+    if (n == nullptr) return;
+    if (n->is_map()) return (*this)(key, out);
+    for (const Node& line : n->items) {
+      const std::size_t equals = line.text.find('=');
+      if (equals == std::string::npos) continue;
+      out[line.text.substr(0, equals)].push_back(line.text.substr(equals + 1));
+    }
+  }
+
+  void wrapped(const char* key, const char* inner, StringList& out) {
+    const Node* n = in_.find(key);
+    if (n == nullptr) return;
+    for (const Node& item : n->items) {
+      if (const Node* value = item.find(inner)) out.push_back(value->text);
+    }
+  }
+
+  template <typename F>
+  void group(const char* key, bool, const F& members) {
+    const Node* n = in_.find(key);
+    if (n == nullptr || !n->is_map()) return;
+    Reader inner(*n, report_, path_ + "." + key);
+    members(inner);
+  }
+
+  void extensions(Extensions& out) {
+    for (const Entry& e : in_.entries) {
+      if (e.key.rfind("x-", 0) == 0) out[e.key] = print_json(sorted(e.value));
+    }
+  }
+
+  const char* docker_name(const char* ours, const char*) const { return ours; }
+
+ private:
+  struct Key {
+    Key(Reader& reader, std::string_view key) : path(reader.path_), size(path.size()) {
+      if (size > 0) path += '.';
+      path += key;
+    }
+    Key(const Key&) = delete;
+    Key& operator=(const Key&) = delete;
+    ~Key() { path.resize(size); }
+    std::string& path;
+    std::size_t size;
+  };
+
+  static Node sorted(Node n) {
+    std::sort(n.entries.begin(), n.entries.end(),
+              [](const Entry& a, const Entry& b) { return a.key < b.key; });
+    for (Node& i : n.items) i = sorted(std::move(i));
+    for (Entry& e : n.entries) e.value = sorted(std::move(e.value));
+    return n;
+  }
+
+  void fail(const Node& n, const std::string& why, std::string hint = {}) {
+    report_.error(n.place, fmt::format("'{}' {}", path_, why), std::move(hint));
+  }
+
+  void read(const Node& n, std::string& out) {
+    if (!n.is_scalar()) return fail(n, "must be a string");
+    out = n.text;
+  }
+
+  void read(const Node& n, bool& out) {
+    const auto value = parse_boolean(n.text);
+    if (!n.is_scalar() || !value) return fail(n, fmt::format("invalid boolean: {}", n.text));
+    out = *value;
+  }
+
+  template <std::integral T>
+  void read(const Node& n, T& out) {
+    const auto value = parse_integer(n.text);
+    if (!n.is_scalar() || !value || *value < static_cast<std::int64_t>(lowest<T>()) ||
+        (*value > 0 && static_cast<std::uint64_t>(*value) > highest<T>())) {
+      return fail(n, fmt::format("must be a whole number{}, got \"{}\"",
+                                 sizeof(T) == 2 ? " from 0 to 65535" : "", n.text));
+    }
+    out = static_cast<T>(*value);
+  }
+  template <typename T>
+  static std::int64_t lowest() {
+    return std::is_signed_v<T> ? static_cast<std::int64_t>(std::numeric_limits<T>::min()) : 0;
+  }
+  template <typename T>
+  static std::uint64_t highest() {
+    return static_cast<std::uint64_t>(std::numeric_limits<T>::max());
+  }
+
+  void read(const Node& n, float& out) {
+    float value = 0;
+    const char* end = n.text.data() + n.text.size();
+    const auto r = std::from_chars(n.text.data(), end, value);
+    if (r.ec != std::errc() || r.ptr != end) {
+      return fail(n, fmt::format("must be a number, got \"{}\"", n.text));
+    }
+    out = value;
+  }
+
+  void read(const Node& n, Duration& out) {
+    const Result<Duration> value = parse_duration(n.text);
+    if (!value.ok()) {
+      return fail(n, value.error().message, "a duration has units: 30s, 1m30s, 500ms");
+    }
+    out = *value;
+  }
+
+  void read(const Node& n, Ulimit& out) {
+    if (n.is_map()) {
+      out.single = false;
+      nested(n, [&](Reader& r) {
+        r("soft", out.soft);
+        r("hard", out.hard);
+      });
+      return;
+    }
+    read(n, out.soft);
+    out.hard = out.soft;
+    out.single = true;
+  }
+
+  template <typename T>
+  void read(const Node& n, std::optional<T>& out) {
+    T value{};
+    read(n, value);
+    out = std::move(value);
+  }
+
+  template <typename T>
+  void read(const Node& n, std::vector<T>& out) {
+    if (!n.is_list()) return fail(n, "must be a array");
+    out.reserve(n.items.size());
+    for (std::size_t i = 0; i < n.items.size(); ++i) {
+      const std::size_t size = path_.size();
+      path_ += fmt::format("[{}]", i);
+      read(n.items[i], out.emplace_back());
+      path_.resize(size);
+    }
+  }
+
+  template <typename T>
+  void read(const Node& n, std::map<std::string, T>& out) {
+    if (!n.is_map()) return fail(n, "must be a mapping");
+    for (const Entry& e : n.entries) {
+      const std::size_t size = path_.size();
+      path_ += fmt::format("[{}]", e.key);
+      T& value = out[e.key];
+      if (!e.value.is_null()) {
+        read(e.value, value);
+      }
+      name_it(value, e);
+      path_.resize(size);
+    }
+  }
+
+  // An object's name in the project and place are those of its entry.
+  void name_it(Service& s, const Entry& e) {
+    s.name = e.key;
+    static_cast<SourceLoc&>(s.where) = report_.sources().loc(e.key_place);
+  }
+  template <typename T>
+  void name_it(T& value, const Entry& e) {
+    if constexpr (requires { value.where; }) {
+      static_cast<SourceLoc&>(value.where) = report_.sources().loc(e.key_place);
+    }
+  }
+
+  template <typename T>
+  requires std::is_class_v<T>
+  void read(const Node& n, T& out) {
+    if (!n.is_map()) return fail(n, "must be a mapping");
+    if constexpr (requires { out.where; }) {
+      static_cast<SourceLoc&>(out.where) = report_.sources().loc(n.place);
+    }
+    nested(n, [&](Reader& r) { describe(r, out); });
+  }
+
+  template <typename F>
+  void nested(const Node& n, const F& members) {
+    Reader inner(n, report_, std::move(path_));
+    members(inner);
+    path_ = std::move(inner.path_);
+  }
+
+  const Node& in_;
+  Report& report_;
+  std::string path_;
+};
+
+StackOptions stack_options(const Extensions& extensions) {
+  StackOptions options;
+  const auto it = extensions.find("x-stack");
+  if (it == extensions.end()) return options;
+  const Result<Node> value = parse_json(it->second);
+  if (!value.ok()) return options;
+  if (const Node* n = value->find("on_unhealthy")) options.on_unhealthy = n->text;
+  return options;
+}
+
+}  // namespace
+
+Project bind_project(const Node& root, Report& report) {
+  Project project;
+  Reader reader(root, report, {});
+  describe(reader, project);
+  project.x_stack = stack_options(project.extensions);
+  for (auto& [name, service] : project.services) {
+    service.x_stack = stack_options(service.extensions);
+    if (service.x_stack.on_unhealthy.empty()) {
+      service.x_stack.on_unhealthy = project.x_stack.on_unhealthy;
+    }
+  }
+  return project;
+}
+
+}  // namespace stack::compose

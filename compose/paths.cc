@@ -1,0 +1,123 @@
+#include "compose/paths.h"
+
+#include <filesystem>
+
+namespace stack::compose {
+
+std::string join_path(const std::string& base, const std::string& path) {
+  std::filesystem::path p(path);
+  if (p.is_relative()) p = std::filesystem::path(base) / p;
+  std::string out = p.lexically_normal().string();
+  while (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out;
+}
+
+std::string directory_of(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+namespace {
+
+class Resolver {
+ public:
+  Resolver(const std::string& directory, const std::string& home)
+      : directory_(directory), home_(home) {}
+
+  void service(Node& n) const {
+    if (Node* build = n.find("build")) {
+      context(build->find("context"));
+      if (Node* contexts = build->find("additional_contexts")) {
+        for (Entry& e : contexts->entries) context(&e.value);
+      }
+      if (Node* ssh = build->find("ssh")) {
+        for (Node& key : ssh->items) ssh_key(key);
+      }
+    }
+    if (Node* files = n.find("env_file")) {
+      for (Node& f : files->items) path(f.find("path"));
+    }
+    if (Node* files = n.find("label_file")) {
+      for (Node& f : files->items) path(&f);
+    }
+    if (Node* volumes = n.find("volumes")) {
+      for (Node& v : volumes->items) {
+        const Node* type = v.find("type");
+        if (type != nullptr && type->text == "bind") path(v.find("source"));
+      }
+    }
+    if (Node* develop = n.find("develop")) {
+      if (Node* watch = develop->find("watch")) {
+        for (Node& w : watch->items) path(w.find("path"));
+      }
+    }
+    if (Node* extends = n.find("extends")) path(extends->find("file"));
+  }
+
+  void volume(Node& n) const {
+    // A local volume that is a bind mount: driver_opts {o: bind, device: PATH}.
+    const Node* driver = n.find("driver");
+    Node* options = n.find("driver_opts");
+    if (options == nullptr || (driver != nullptr && driver->text != "local")) return;
+    const Node* o = options->find("o");
+    if (o != nullptr && o->text.find("bind") != std::string::npos) path(options->find("device"));
+  }
+
+  void file_source(Node& n) const { path(n.find("file")); }
+
+ private:
+  void path(Node* n) const {
+    if (n == nullptr || !n->is_string() || n->text.empty()) return;
+    std::string text = n->text;
+    if (text[0] == '~' && !home_.empty()) text = home_ + "/" + text.substr(1);
+    const bool windows = text.size() > 2 && text[1] == ':' && text[2] == '\\';
+    // Absolute paths stay as they were written.
+    if (windows || text.rfind("\\\\", 0) == 0) return;
+    n->text = text[0] == '/' && n->text[0] == '/' ? text : join_path(directory_, text);
+  }
+
+  static bool is_remote(const std::string& text) {
+    for (const char* prefix : {"git@", "github.com/", "service:"}) {
+      if (text.rfind(prefix, 0) == 0) return true;
+    }
+    return text.find("://") != std::string::npos;
+  }
+
+  void context(Node* n) const {
+    if (n != nullptr && !is_remote(n->text)) path(n);
+  }
+
+  void ssh_key(Node& n) const {
+    const std::size_t equals = n.text.find('=');
+    if (equals == std::string::npos) return;
+    Node file = Node::string(n.text.substr(equals + 1));
+    path(&file);
+    n.text = n.text.substr(0, equals + 1) + file.text;
+  }
+
+  const std::string& directory_;
+  const std::string& home_;
+};
+
+}  // namespace
+
+void resolve_service_paths(Node& service, const std::string& directory, const std::string& home) {
+  Resolver(directory, home).service(service);
+}
+
+void resolve_paths(Node& root, const std::string& directory, const std::string& home) {
+  const Resolver resolver(directory, home);
+  const auto each = [&](const char* kind, auto f) {
+    if (Node* objects = root.find(kind)) {
+      for (Entry& e : objects->entries) {
+        if (e.value.is_map()) f(e.value);
+      }
+    }
+  };
+  each("services", [&](Node& n) { resolver.service(n); });
+  each("volumes", [&](Node& n) { resolver.volume(n); });
+  each("secrets", [&](Node& n) { resolver.file_source(n); });
+  each("configs", [&](Node& n) { resolver.file_source(n); });
+}
+
+}  // namespace stack::compose

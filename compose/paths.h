@@ -1,0 +1,19 @@
+// Paths as text, and the members of a project that are paths.
+#pragma once
+
+#include <string>
+
+#include "compose/node.h"
+
+namespace stack::compose {
+
+// "/a/b/../c" -> "/a/c"; a trailing slash goes. A relative path is put under `base`.
+std::string join_path(const std::string& base, const std::string& path);
+std::string directory_of(const std::string& path);
+
+// Makes the paths in canonical services, volumes, configs and secrets absolute: relative ones are
+// put under `directory`, "~" is `home`.
+void resolve_paths(Node& root, const std::string& directory, const std::string& home);
+void resolve_service_paths(Node& service, const std::string& directory, const std::string& home);
+
+}  // namespace stack::compose

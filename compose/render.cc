@@ -1,0 +1,44 @@
+#include "compose/render.h"
+
+#include "compose/bind.h"
+#include "compose/json.h"
+#include "compose/loader.h"
+#include "compose/writer.h"
+#include "compose/yaml_print.h"
+
+namespace stack::compose {
+namespace {
+
+void unescape_all(Node& n) {
+  if (n.is_string() && n.text.find("$$") != std::string::npos) {
+    std::string out;
+    for (std::size_t i = 0; i < n.text.size(); ++i) {
+      out += n.text[i];
+      if (n.text[i] == '$' && i + 1 < n.text.size() && n.text[i + 1] == '$') ++i;
+    }
+    n.text = std::move(out);
+  }
+  for (Node& i : n.items) unescape_all(i);
+  for (Entry& e : n.entries) unescape_all(e.value);
+}
+
+}  // namespace
+
+std::string to_json(const Project& project) {
+  return print_json(write(project, Style::kJson), 2) + "\n";
+}
+
+std::string to_yaml(const Project& project) { return print_yaml(write(project, Style::kYaml)); }
+
+Result<Project> load_canonical(std::string_view json) {
+  Node root = TRY_WHILE(parse_json(json), "reading the canonical project");
+  if (!root.is_map()) return Error::invalid("the canonical project must be a mapping");
+  unescape_all(root);
+  const Sources sources;
+  Report report(sources);
+  Project project = bind_project(root, report);
+  if (report.failed()) return Error::invalid(report.take_errors().front().message);
+  return project;
+}
+
+}  // namespace stack::compose

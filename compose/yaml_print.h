@@ -1,0 +1,13 @@
+// Trees to YAML: block style, two spaces, lists indented under their key; strings are quoted only
+// where a reader would take them for something else (also a YAML 1.1 reader: "no", "22:22").
+#pragma once
+
+#include <string>
+
+#include "compose/node.h"
+
+namespace stack::compose {
+
+std::string print_yaml(const Node& node);
+
+}  // namespace stack::compose
