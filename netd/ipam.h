@@ -57,9 +57,9 @@ Result<Subnet> next_subnet6(const std::string& network_id, const std::vector<std
 // with other one on this address space", ...
 Result<Subnet> validate_subnet(const Subnet& subnet, const std::vector<std::string>& used);
 
-// The next address after `last` (round robin as Docker does; empty: the first) that is not in
-// `used`, not the network, broadcast or gateway address. kConflict "no available IPv4 addresses on
-// this network's address pools: <name> (<id>)".
+// The lowest address of the range that is not in `used` and not the network, broadcast or gateway
+// address. kConflict "no available IPv4 addresses on this network's address pools: <network_label>"
+// (Docker's label: "name (id)").
 Result<std::string> next_address(const Subnet& subnet, const std::set<std::string>& used,
                                  const std::string& network_label);
 // A fixed address: must be in the subnet, free, and not the gateway.

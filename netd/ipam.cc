@@ -1,0 +1,268 @@
+#include "netd/ipam.h"
+
+#include <arpa/inet.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "base/sha256.h"
+
+namespace stack::netd {
+
+namespace {
+
+constexpr int kHostBitsOfPool = 20;  // the pools behind 172.x are /20
+
+Address address4(std::uint32_t host_order) {
+  Address a;
+  for (int i = 0; i < 4; ++i) a.bytes[i] = static_cast<std::uint8_t>(host_order >> (24 - 8 * i));
+  return a;
+}
+
+std::vector<Prefix> parsed(const std::vector<std::string>& texts) {
+  std::vector<Prefix> out;
+  for (const auto& text : texts) {
+    if (const auto p = parse_prefix(text)) out.push_back(masked(*p));
+  }
+  return out;
+}
+
+bool overlaps_any(const Prefix& p, const std::vector<Prefix>& list) {
+  return std::any_of(list.begin(), list.end(), [&](const Prefix& q) { return overlap(p, q); });
+}
+
+Subnet subnet_of(const Prefix& p) { return {to_string(p), to_string(plus(p.address, 1)), ""}; }
+
+}  // namespace
+
+std::optional<Address> parse_address(std::string_view text) {
+  const std::string z(text);
+  Address a;
+  if (::inet_pton(AF_INET, z.c_str(), a.bytes) == 1) return a;
+  a.v6 = true;
+  if (::inet_pton(AF_INET6, z.c_str(), a.bytes) == 1) return a;
+  return std::nullopt;
+}
+
+std::optional<Prefix> parse_prefix(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const auto address = parse_address(text.substr(0, slash));
+  const std::string_view digits = text.substr(slash + 1);
+  int length = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+  if (!address || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  if (length < 0 || length > address->bits()) return std::nullopt;
+  return Prefix{*address, length};
+}
+
+std::string to_string(const Address& a) {
+  char text[INET6_ADDRSTRLEN];
+  return ::inet_ntop(a.v6 ? AF_INET6 : AF_INET, a.bytes, text, sizeof text) != nullptr ? text : "";
+}
+
+std::string to_string(const Prefix& p) {
+  return to_string(p.address) + "/" + std::to_string(p.length);
+}
+
+Prefix masked(const Prefix& prefix) {
+  Prefix out = prefix;
+  for (int bit = prefix.length; bit < prefix.address.bits(); ++bit) {
+    out.address.bytes[bit / 8] =
+        static_cast<std::uint8_t>(out.address.bytes[bit / 8] & ~(0x80U >> (bit % 8)));
+  }
+  return out;
+}
+
+Address first_address(const Prefix& prefix) { return masked(prefix).address; }
+
+Address last_address(const Prefix& prefix) {
+  Address out = prefix.address;
+  for (int bit = prefix.length; bit < out.bits(); ++bit) {
+    out.bytes[bit / 8] = static_cast<std::uint8_t>(out.bytes[bit / 8] | (0x80U >> (bit % 8)));
+  }
+  return out;
+}
+
+Address plus(Address a, std::uint64_t n) {
+  for (std::size_t i = a.size(); i-- > 0 && n > 0;) {
+    n += a.bytes[i];
+    a.bytes[i] = static_cast<std::uint8_t>(n & 0xffU);
+    n >>= 8U;
+  }
+  return a;
+}
+
+bool contains(const Prefix& subnet, const Address& address) {
+  return subnet.address.v6 == address.v6 && masked({address, subnet.length}) == masked(subnet);
+}
+
+bool overlap(const Prefix& a, const Prefix& b) {
+  if (a.address.v6 != b.address.v6) return false;
+  const int length = std::min(a.length, b.length);
+  return masked({a.address, length}) == masked({b.address, length});
+}
+
+Result<Subnet> next_subnet4(const std::vector<std::string>& used,
+                            const std::vector<std::string>& host_routes,
+                            bool include_default_bridge) {
+  std::vector<Prefix> taken = parsed(used);
+  const std::vector<Prefix> routes = parsed(host_routes);
+  taken.insert(taken.end(), routes.begin(), routes.end());
+  for (std::uint32_t second = include_default_bridge ? 17 : 18; second <= 31; ++second) {
+    const Prefix p{address4(172U << 24U | second << 16U), 16};
+    if (!overlaps_any(p, taken)) return subnet_of(p);
+  }
+  for (std::uint32_t block = 0; block < 16; ++block) {
+    const Prefix p{address4(192U << 24U | 168U << 16U | block << 12U), kHostBitsOfPool};
+    if (!overlaps_any(p, taken)) return subnet_of(p);
+  }
+  return Error::conflict("all predefined address pools have been fully subnetted")
+      .fix(
+          "Remove unused networks (stack network prune) or give the network a subnet of its own "
+          "(ipam.config.subnet).");
+}
+
+Result<Subnet> next_subnet6(const std::string& network_id, const std::vector<std::string>& used) {
+  const std::vector<Prefix> taken = parsed(used);
+  for (int attempt = 0; attempt < 256; ++attempt) {
+    const std::string digest =
+        sha256_hex("stack network " + network_id + " " + std::to_string(attempt));
+    Prefix p;
+    p.address.v6 = true;
+    p.length = 64;
+    p.address.bytes[0] = 0xfd;
+    for (std::size_t i = 0; i < 7; ++i) {
+      p.address.bytes[i + 1] =
+          static_cast<std::uint8_t>(std::stoi(digest.substr(i * 2, 2), nullptr, 16));
+    }
+    if (!overlaps_any(p, taken)) return subnet_of(p);
+  }
+  return Error::conflict("no free IPv6 subnet found");
+}
+
+Result<Subnet> validate_subnet(const Subnet& subnet, const std::vector<std::string>& used) {
+  const auto prefix = parse_prefix(subnet.cidr);
+  if (!prefix) return Error::invalid("invalid CIDR address: " + subnet.cidr);
+  const Prefix network = masked(*prefix);
+  if (network != *prefix) {
+    return Error::invalid("invalid subnet " + subnet.cidr + ": it should be " + to_string(network));
+  }
+  if (overlaps_any(network, parsed(used))) {
+    return Error::conflict(
+        "invalid pool request: Pool overlaps with other one on this address space");
+  }
+  Subnet out = subnet;
+  out.cidr = to_string(network);
+  if (!subnet.ip_range.empty()) {
+    const auto range = parse_prefix(subnet.ip_range);
+    if (!range) return Error::invalid("invalid ip-range " + subnet.ip_range);
+    if (!contains(network, range->address) || range->length < network.length) {
+      return Error::invalid("invalid ip-range " + subnet.ip_range + ": parent subnet " + out.cidr +
+                            " doesn't contain ip-range");
+    }
+    out.ip_range = to_string(masked(*range));
+  }
+  if (subnet.gateway.empty()) {
+    // Docker takes the gateway from the range when there is one.
+    const Prefix from = out.ip_range.empty() ? network : *parse_prefix(out.ip_range);
+    Address gateway = from.address;
+    if (gateway == network.address) gateway = plus(gateway, 1);
+    if (network.length < network.address.bits() - 1) out.gateway = to_string(gateway);
+  } else {
+    const auto gateway = parse_address(subnet.gateway);
+    if (!gateway) return Error::invalid("invalid gateway address " + subnet.gateway);
+    if (!contains(network, *gateway)) {
+      return Error::invalid("invalid gateway address " + subnet.gateway + ": parent subnet " +
+                            out.cidr + " doesn't contain this address");
+    }
+    out.gateway = to_string(*gateway);
+  }
+  return out;
+}
+
+Result<std::string> next_address(const Subnet& subnet, const std::set<std::string>& used,
+                                 const std::string& network_label) {
+  const auto network = parse_prefix(subnet.cidr);
+  const auto range = parse_prefix(subnet.ip_range.empty() ? subnet.cidr : subnet.ip_range);
+  if (!network || !range) return Error::invalid("invalid CIDR address: " + subnet.cidr);
+  const Address last = last_address(*range);
+  const bool v4 = !network->address.v6;
+  // A /31 and /32 have no network or broadcast address, RFC 3021.
+  const bool reserved = network->length < network->address.bits() - 1;
+  for (Address a = first_address(*range);; a = plus(a, 1)) {
+    const bool edge =
+        reserved && (a == masked(*network).address || (v4 && a == last_address(*network)));
+    if (!edge) {
+      const std::string text = to_string(a);
+      if (text != subnet.gateway && !used.contains(text)) return text;
+    }
+    if (a == last) break;
+  }
+  return Error::conflict(std::string("no available ") + (v4 ? "IPv4" : "IPv6") +
+                         " addresses on this network's address pools: " + network_label);
+}
+
+Status check_static_address(const Subnet& subnet, const std::string& address,
+                            const std::set<std::string>& used) {
+  const auto network = parse_prefix(subnet.cidr);
+  const auto a = parse_address(address);
+  if (!a) return Error::invalid("invalid IP address: " + address);
+  if (!network || !contains(*network, *a)) {
+    return Error::invalid("no configured subnet contains IP address " + address);
+  }
+  if (to_string(*a) == subnet.gateway || used.contains(to_string(*a))) {
+    return Error::conflict("Address already in use");
+  }
+  return ok_status();
+}
+
+std::string random_mac() {
+  std::uint8_t bytes[6] = {};
+  (void)!::getrandom(bytes, sizeof bytes, 0);
+  bytes[0] =
+      static_cast<std::uint8_t>((bytes[0] & 0xfeU) | 0x02U);  // unicast, locally administered
+  char text[18];
+  std::snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
+                bytes[3], bytes[4], bytes[5]);
+  return text;
+}
+
+Result<std::string> normalize_mac(std::string_view mac) {
+  std::string out;
+  int digits = 0;
+  for (const char c : mac) {
+    if (c == ':' || c == '-') {
+      if (digits != 2) break;
+      digits = 0;
+      out.push_back(':');
+      continue;
+    }
+    const char lower = static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+    if (!((lower >= '0' && lower <= '9') || (lower >= 'a' && lower <= 'f'))) {
+      out.clear();
+      break;
+    }
+    out.push_back(lower);
+    ++digits;
+  }
+  const bool multicast =
+      out.size() == 17 && std::string_view("13579bdf").find(out[1]) != std::string_view::npos;
+  if (out.size() != 17 || digits != 2 || multicast) {
+    return Error::invalid("address " + std::string(mac) + ": invalid MAC address");
+  }
+  return out;
+}
+
+Result<int> next_free_port(int first, int last, int start, const std::set<int>& used) {
+  const int count = last - first + 1;
+  for (int i = 0; i < count; ++i) {
+    const int port = first + (std::max(start, first) - first + i) % count;
+    if (!used.contains(port)) return port;
+  }
+  return Error::conflict("all ports are allocated");
+}
+
+}  // namespace stack::netd
