@@ -1,0 +1,21 @@
+#!/bin/bash
+# Runs the unit tests under sanitizers:  scripts/sanitize.sh [asan|tsan]...   (both by default)
+#   asan   AddressSanitizer, with leaks, and UndefinedBehaviorSanitizer
+#   tsan   ThreadSanitizer
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/packages.sh
+install_packages build test
+
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+[ $# -gt 0 ] || set -- asan tsan
+for preset in "$@"; do
+    cmake --preset "$preset" >/dev/null
+    # What the unit tests need, no more: containers are started by programs without sanitizers.
+    mapfile -t programs < <(ctest --test-dir "build-$preset" -N -V -L '^unit$' |
+        sed -n 's/.*Test command: \(\S*\/\)\?\(test_[a-z_]*\)"\?\( .*\)\?$/\2/p' | sort -u)
+    cmake --build "build-$preset" --target "${programs[@]}"
+    ctest --test-dir "build-$preset" --output-on-failure --no-tests=error -j "$(nproc)" -L '^unit$'
+done

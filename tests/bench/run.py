@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Measures `stack` beside Docker Compose, in one run on one machine, and prints a table: ours, peer, ratio.
+
+    tests/bench/run.py                                    ours alone
+    PEER_DOCKER="docker" tests/bench/run.py               beside Docker; any command prefix that runs its client
+    tests/bench/run.py --runs 9 --services 200 fifty      other sizes; only the cases whose name starts so
+
+The two take turns, so that a slower minute of the machine meets both. Each number is the median of the runs, with the
+fastest in brackets. Both use the very same images (examples/images/make.sh). Needs root, and the examples' ports
+(80, 8000, 6379 to 6382) free. Ours keeps its state in a directory of its own below the build directory.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+IMAGES = ("debian", "busybox", "redis", "nginx")
+
+
+class Tool:
+    """Something that understands Compose's command line."""
+
+    def __init__(self, name, compose, images, processes, env):
+        self.name, self.compose, self.images, self.processes, self.env = name, compose, images, processes, env
+
+    def run(self, *arguments, cwd, check=True):
+        begin = time.monotonic()
+        done = subprocess.run([*self.compose, *arguments], cwd=cwd, env=self.env, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=300)
+        seconds = time.monotonic() - begin
+        if check and done.returncode != 0:
+            sys.exit(f"{self.name}: {shlex.join(arguments)} failed in {cwd}:\n{done.stdout}{done.stderr}")
+        return seconds
+
+    def memory(self):
+        """PSS of all processes of the engine, in bytes."""
+        total = 0
+        for entry in os.listdir("/proc"):
+            try:
+                if entry.isdigit() and os.path.basename(os.readlink(f"/proc/{entry}/exe")) in self.processes:
+                    for line in pathlib.Path(f"/proc/{entry}/smaps_rollup").read_text().splitlines():
+                        if line.startswith("Pss:"):
+                            total += int(line.split()[1]) * 1024
+            except OSError:
+                pass
+        return total
+
+    def prepare(self, wanted):
+        subprocess.run([SOURCE / "examples/images/make.sh", *wanted], check=True,
+                       env={**self.env, "STACK": shlex.join(self.images), "PULL": "never"})
+
+
+def ours(build):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("COMPOSE_", "DOCKER_"))}
+    run_dir = tempfile.mkdtemp(prefix="bench-", dir="/tmp")
+    env.update(STACK_ROOT=env.get("STACK_BENCH_ROOT", str(build / "bench")), STACK_RUN=run_dir)
+    stack = str(build / "stack")
+    if not os.access(stack, os.X_OK):
+        sys.exit(f"{stack} is missing; run ./quickstart.sh build")
+    return Tool("ours", [stack], [stack], ("stackd", "stack-shim", "stack-netd"), env)
+
+
+def peer():
+    prefix = shlex.split(os.environ.get("PEER_DOCKER", ""))
+    if not prefix:
+        return None
+    names = ("dockerd", "containerd", "containerd-shim-runc-v2", "docker-proxy", "containerd-shim")
+    return Tool("peer", [*prefix, "compose"], prefix, names, dict(os.environ))
+
+
+class Results:
+    def __init__(self):
+        self.values = {}
+
+    def add(self, what, tool, value):
+        self.values.setdefault(what, {}).setdefault(tool.name, []).append(value)
+
+    def table(self):
+        def cell(values, unit):
+            if not values:
+                return "-"
+            if unit == "MiB":
+                return f"{statistics.median(values) / 2**20:.1f} MiB ({min(values) / 2**20:.1f})"
+            return f"{statistics.median(values) * 1000:.0f} ms ({min(values) * 1000:.0f})"
+        rows = [("", "ours", "peer", "ours/peer")]
+        for what, by_tool in self.values.items():
+            unit = "MiB" if what.startswith("memory") else "ms"
+            mine, theirs = by_tool.get("ours", []), by_tool.get("peer", [])
+            ratio = f"{statistics.median(mine) / statistics.median(theirs):.3f}" if mine and theirs else "-"
+            rows.append((what, cell(mine, unit), cell(theirs, unit), ratio))
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        lines = ["  ".join(text.ljust(widths[0]) if column == 0 else text.rjust(widths[column])
+                           for column, text in enumerate(row)).rstrip() for row in rows]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join(lines)
+
+
+def bench_example(tool, work, results, name, label, prepared):
+    directory = work / tool.name / name
+    if not directory.exists():
+        shutil.copytree(SOURCE / "examples" / name, directory)
+    if (tool.name, name) not in prepared:
+        tool.run("build", cwd=directory)
+        tool.run("up", "-d", cwd=directory)  # images unpacked, caches warm: the same start for both
+        tool.run("down", "-v", "-t", "1", cwd=directory)
+        prepared.add((tool.name, name))
+    results.add(f"up, {label}", tool, tool.run("up", "-d", cwd=directory))
+    results.add(f"up again, {label}", tool, tool.run("up", "-d", cwd=directory))
+    results.add(f"down, {label}", tool, tool.run("down", "-v", "-t", "1", cwd=directory))
+
+
+def bench_many(tool, work, results, count):
+    directory = work / tool.name / f"many{count}"
+    directory.mkdir(parents=True, exist_ok=True)
+    # SIGKILL: process 1 ignores SIGTERM by default, and waiting ten seconds for it would measure nothing.
+    services = {f"s{n}": {"image": "busybox", "command": ["sleep", "1000000"], "stop_signal": "SIGKILL"}
+                for n in range(1, count + 1)}
+    (directory / "compose.yaml").write_text(json.dumps({"services": services}))
+    results.add(f"up, {count} services", tool, tool.run("up", "-d", cwd=directory))
+    results.add(f"up again, {count} services", tool, tool.run("up", "-d", cwd=directory))
+    results.add(f"ps, {count} services", tool, tool.run("ps", cwd=directory))
+    results.add(f"memory (PSS), {count} services", tool, tool.memory())
+    results.add("exec true", tool, tool.run("exec", "-T", "s1", "true", cwd=directory))
+    results.add("run --rm true", tool, tool.run("run", "--rm", "-T", "s1", "true", cwd=directory))
+    results.add(f"down, {count} services", tool, tool.run("down", cwd=directory))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--services", type=int, default=50)
+    parser.add_argument("--build", type=pathlib.Path, default=SOURCE / "build")
+    parser.add_argument("--only", choices=("ours", "peer"))
+    parser.add_argument("--json", type=pathlib.Path, help="also write every single value there")
+    parser.add_argument("cases", nargs="*", help="flask, redis, fifty; all by default")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("needs root")
+    tools = [tool for tool in ((ours(options.build.resolve()) if options.only != "peer" else None), peer()) if tool
+             and options.only in (None, tool.name)]
+    if not tools:
+        parser.error("PEER_DOCKER is not set")
+    results, prepared = Results(), set()
+    # The directories must be seen by the peer's client at the same path, hence /tmp.
+    work = pathlib.Path(tempfile.mkdtemp(prefix="stack-bench-", dir="/tmp"))
+    cases = {
+        "flask": lambda tool: bench_example(tool, work, results, "flask-nginx-redis", "flask-nginx-redis", prepared),
+        "redis": lambda tool: bench_example(tool, work, results, "redis-replicas", "redis-replicas", prepared),
+        "fifty": lambda tool: bench_many(tool, work, results, options.services),
+    }
+    wanted = [name for name in cases if not options.cases or any(name.startswith(case) for case in options.cases)]
+    if not wanted:
+        parser.error("no such case")
+    try:
+        for tool in tools:
+            tool.prepare(IMAGES if wanted != ["fifty"] else ["busybox"])
+        for name in wanted:
+            for number in range(options.runs):
+                for tool in tools:
+                    print(f"\r{name} {number + 1}/{options.runs} {tool.name}   ", end="", file=sys.stderr, flush=True)
+                    cases[name](tool)
+        print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+        print(results.table())
+        print(f"median of {options.runs} runs (fastest in brackets), {os.cpu_count()} cores")
+        if options.json:
+            options.json.write_text(json.dumps(results.values, indent=1))
+    finally:
+        for tool in tools:
+            for directory in sorted((work / tool.name).glob("*")):
+                tool.run("down", "-v", "-t", "0", cwd=directory, check=False)
+        shutil.rmtree(work, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
