@@ -19,9 +19,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "images/image_config.h"
+#include "images/layer_store.h"
 #include "images/reference.h"
 
 namespace stack::images {
+
+class BuildCache;
 
 struct Image {
   std::string id;  // sha256:<64 hex>, the digest of the configuration
@@ -45,22 +48,12 @@ using ProgressCallback = std::function<void(const Progress&)>;
 
 struct RemoveReport {
   std::vector<std::string> untagged;  // familiar references
-  std::vector<std::string> deleted;   // image ids and layer chain ids, in order
+  std::vector<std::string> deleted;   // image ids and chain ids of the layers, in order
 };
 struct PruneReport {
   std::vector<std::string> untagged;
   std::vector<std::string> deleted;
   std::int64_t space_reclaimed = 0;
-};
-
-// A layer that is in the store: its tar (blob) and its unpacked directory.
-struct LayerRecord {
-  std::string diff_id;   // digest of the uncompressed tar
-  std::string chain_id;  // names the unpacked directory together with all layers below it
-  std::string blob;      // digest of the blob
-  std::string media_type;
-  std::int64_t blob_size = 0;
-  std::int64_t size = 0;  // unpacked
 };
 
 // Says why an image may not be removed, or nothing: "container 0123456789ab is using it".
@@ -69,8 +62,6 @@ struct ImageUse {
   bool running = false;
 };
 using InUseCallback = std::function<std::vector<ImageUse>(const std::string& image_id)>;
-
-class LayerStore;  // layer_store.h: blobs and unpacked layers
 
 class Store {
  public:
@@ -93,6 +84,10 @@ class Store {
   Result<PruneReport> prune(bool all, const InUseCallback& in_use);
   // Forgets all cached build steps and the layers only they held.
   Result<PruneReport> prune_build_cache();
+
+  // Removes blobs and layers that no image and no cached build step has, as a killed pull or build
+  // leaves them. Only while nothing is being pulled, loaded or built. Returns the bytes freed.
+  std::int64_t collect_garbage();
 
   // Directories for overlay lowerdir+, topmost first. Empty for an image without layers.
   Result<std::vector<std::filesystem::path>> layer_directories(const std::string& image_id) const;
@@ -130,6 +125,7 @@ class Store {
   };
   Result<Manifest> manifest(const std::string& image_id) const;
 
+  const BuildCache& build_cache() const;
   LayerStore& layer_store();
   const LayerStore& layer_store() const;
   const std::filesystem::path& root() const;

@@ -1,0 +1,49 @@
+// What the parts of Store share. Private to images/.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "images/build_cache.h"
+#include "images/manifest.h"
+#include "images/store.h"
+
+namespace stack::images {
+
+struct ImageRecord {
+  std::string id;
+  ImageConfig config;
+  Descriptor manifest;
+  std::vector<LayerRecord> layers;  // bottom first
+  std::set<std::string> tags;       // Reference::to_string(): name:tag
+  std::set<std::string> digests;    // name@sha256:...
+  WallTime last_tagged{};
+
+  Image image() const;
+};
+
+struct Store::Impl {
+  explicit Impl(std::unique_ptr<LayerStore> store)
+      : layers(std::move(store)), cache(layers->root() / "cache") {}
+
+  Status load_index();
+  Status load_descriptor(const Descriptor& item);
+  Status save_index() const;  // with the mutex held
+  // With the mutex held; nullptr when there is none.
+  Result<ImageRecord*> find(const std::string& text);
+  ImageRecord* by_digest(const Reference& reference);
+  // Removes an untagged record, and its layers and blobs if nothing else has them; appends Docker's
+  // "Deleted" ids.
+  void erase(const std::string& id, std::vector<std::string>& deleted, std::int64_t* freed);
+  std::set<std::string> held_layers() const;  // by images and cached build steps
+  std::set<std::string> held_blobs() const;
+
+  mutable std::mutex mutex;
+  std::unique_ptr<LayerStore> layers;
+  BuildCache cache;
+  std::map<std::string, ImageRecord> images;
+};
+
+}  // namespace stack::images
