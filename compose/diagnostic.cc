@@ -48,6 +48,7 @@ Diagnostic Report::make(Diagnostic::Severity severity, Place where, std::string 
 }
 
 void Report::error(Place where, std::string message, std::string hint) {
+  ++count_;
   if (errors_.size() >= kMaxErrors) return;
   Diagnostic d = make(Diagnostic::Severity::kError, where, std::move(message), std::move(hint));
   if (std::find(errors_.begin(), errors_.end(), d) == errors_.end()) {

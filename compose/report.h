@@ -17,7 +17,9 @@ class Report {
 
   void error(Place where, std::string message, std::string hint = {});
   void warning(Place where, std::string message, std::string hint = {});
-  bool failed() const { return !errors_.empty(); }
+  bool failed() const { return count_ > 0; }
+  // Of all errors, also those beyond the limit.
+  std::size_t error_count() const { return count_; }
 
   std::vector<Diagnostic> take_errors() { return std::move(errors_); }
   std::vector<Diagnostic> take_warnings() { return std::move(warnings_); }
@@ -45,6 +47,7 @@ class Report {
   std::vector<Diagnostic> errors_;
   std::vector<Diagnostic> warnings_;
   std::vector<std::string> chain_;
+  std::size_t count_ = 0;
 };
 
 // The candidate nearest to `name` by edits, if near enough to be what was meant; else empty.

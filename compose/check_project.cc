@@ -1,0 +1,256 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "compose/check.h"
+#include "compose/normalize.h"
+
+namespace stack::compose {
+namespace {
+
+constexpr const char* kInvalid = ": invalid compose project";
+
+template <typename T>
+std::vector<std::string> names_of(const std::map<std::string, T>& objects) {
+  std::vector<std::string> names;
+  for (const auto& [name, object] : objects) names.push_back(name);
+  return names;
+}
+
+class ProjectChecker {
+ public:
+  ProjectChecker(const Project& project, const Node& root, Report& report)
+      : project_(project), root_(root), report_(report) {}
+
+  void run() {
+    for (const auto& [name, service] : project_.services) {
+      check_image(service);
+      check_networks(service);
+      check_files(service);
+      check_dependencies(service);
+      check_scale(service);
+    }
+    check_container_names();
+    if (!report_.failed()) check_cycles();
+  }
+
+ private:
+  void check_image(const Service& s) {
+    const Place at = place_of(root_, {"services", s.name});
+    if (s.image.empty() && !s.build && !s.provider) {
+      report_.error(at,
+                    fmt::format("service \"{}\" has neither an image nor a build context "
+                                "specified{}",
+                                s.name, kInvalid),
+                    "say `image:` or `build:`");
+    }
+    if (s.build && !s.build->dockerfile.empty() && !s.build->dockerfile_inline.empty()) {
+      report_.error(place_of(root_, {"services", s.name, "build", "dockerfile_inline"}),
+                    fmt::format("service \"{}\" declares mutualy exclusive dockerfile and "
+                                "dockerfile_inline{}",
+                                s.name, kInvalid));
+    }
+    if (s.build && !s.platform.empty() && !s.build->platforms.empty() &&
+        std::find(s.build->platforms.begin(), s.build->platforms.end(), s.platform) ==
+            s.build->platforms.end()) {
+      report_.error(
+          place_of(root_, {"services", s.name, "build", "platforms"}),
+          fmt::format("service.build.platforms MUST include service.platform \"{}\"", s.platform));
+    }
+  }
+
+  void check_networks(const Service& s) {
+    if (!s.network_mode.empty() && !s.networks.empty()) {
+      report_.error(place_of(root_, {"services", s.name, "network_mode"}),
+                    fmt::format("service {} declares mutually exclusive `network_mode` and "
+                                "`networks`{}",
+                                s.name, kInvalid));
+    }
+    for (const auto& [network, options] : s.networks) {
+      if (project_.networks.count(network) == 0) {
+        undefined(s, {"networks", network}, "network", network, names_of(project_.networks),
+                  "networks");
+      }
+    }
+  }
+
+  void check_files(const Service& s) {
+    for (const MountConfig& m : s.volumes) {
+      if (m.type == "volume" && !m.source.empty() && project_.volumes.count(m.source) == 0) {
+        undefined(s, {"volumes", m.source}, "volume", m.source, names_of(project_.volumes),
+                  "volumes");
+      }
+    }
+    for (const FileReference& f : s.configs) {
+      if (project_.configs.count(f.source) == 0) {
+        undefined(s, {"configs", f.source}, "config", f.source, names_of(project_.configs),
+                  "configs");
+      }
+    }
+    for (const FileReference& f : s.secrets) {
+      if (project_.secrets.count(f.source) == 0) {
+        undefined(s, {"secrets", f.source}, "secret", f.source, names_of(project_.secrets),
+                  "secrets");
+      }
+    }
+    if (s.build) {
+      for (const FileReference& f : s.build->secrets) {
+        if (project_.secrets.count(f.source) == 0) {
+          undefined(s, {"build", "secrets"}, "build secret", f.source, names_of(project_.secrets),
+                    "secrets");
+        }
+      }
+    }
+    for (const auto& [model, options] : s.models) {
+      if (project_.models.count(model) == 0) {
+        undefined(s, {"models", model}, "model", model, names_of(project_.models), "models");
+      }
+    }
+  }
+
+  struct At {
+    std::string_view list;
+    std::string_view item;
+  };
+
+  void undefined(const Service& s, At at, const char* kind, const std::string& name,
+                 const std::vector<std::string>& known, const char* section) {
+    std::string hint = did_you_mean(name, known);
+    if (hint.empty()) hint = fmt::format("declare it under the top-level `{}:`", section);
+    report_.error(
+        place_of(root_, {"services", s.name, at.list, at.item}),
+        fmt::format("service \"{}\" refers to undefined {} {}{}", s.name, kind, name, kInvalid),
+        hint);
+  }
+
+  void check_dependencies(const Service& s) {
+    for (const auto& [on, dependency] : s.depends_on) {
+      if (project_.services.count(on) > 0 || !dependency.required) continue;
+      std::string hint;
+      const auto disabled = project_.disabled_services.find(on);
+      if (disabled != project_.disabled_services.end()) {
+        std::string profiles;
+        for (const std::string& p : disabled->second.profiles) {
+          profiles += (profiles.empty() ? "" : " or ") + ("--profile " + p);
+        }
+        hint = fmt::format("`{}` is in a profile that is not active: use {}, or `required: false`",
+                           on, profiles);
+      } else {
+        hint = did_you_mean(on, names_of(project_.services));
+      }
+      report_.error(
+          dependency_place(s, on),
+          fmt::format("service \"{}\" depends on undefined service \"{}\"{}", s.name, on, kInvalid),
+          hint);
+    }
+  }
+
+  // The dependency may be implied by a link or a shared namespace.
+  Place dependency_place(const Service& s, const std::string& on) const {
+    const Place service = place_of(root_, {"services", s.name});
+    const Place declared = place_of(root_, {"services", s.name, "depends_on", on});
+    if (place_of(root_, {"services", s.name, "depends_on"}).line != service.line) return declared;
+    for (const std::string& link : s.links) {
+      if (link.substr(0, link.find(':')) == on) {
+        return place_of(root_, {"services", s.name, "links", link});
+      }
+    }
+    for (const char* key : {"network_mode", "ipc", "pid", "uts", "cgroup"}) {
+      const Place p = place_of(root_, {"services", s.name, key});
+      if (p.line != service.line) return p;
+    }
+    return service;
+  }
+
+  template <typename T>
+  void distinct(const Service& s, const char* one, T a, const char* other, T b) {
+    if (a == T{} || b == T{} || a == b) return;
+    report_.error(place_of(root_, {"services", s.name, one}),
+                  fmt::format("services.{}: can't set distinct values on '{}' and '{}'{}", s.name,
+                              one, other, kInvalid));
+  }
+
+  void check_scale(const Service& s) {
+    if (s.scale && s.deploy && s.deploy->replicas && *s.scale != *s.deploy->replicas) {
+      report_.error(place_of(root_, {"services", s.name, "scale"}),
+                    fmt::format("services.{}: can't set distinct values on 'scale' and "
+                                "'deploy.replicas'{}",
+                                s.name, kInvalid));
+    }
+    const int scale = s.scale ? *s.scale : s.deploy && s.deploy->replicas ? *s.deploy->replicas : 1;
+    if (!s.container_name.empty() && scale > 1) {
+      report_.error(place_of(root_, {"services", s.name, "container_name"}),
+                    fmt::format("services.{}: can't set container_name and scale as container name "
+                                "must be unique{}",
+                                s.name, kInvalid));
+    }
+    if (!s.deploy) return;
+    if (s.deploy->limits) {
+      distinct(s, "cpus", s.cpus, "deploy.resources.limits.cpus", s.deploy->limits->cpus);
+      distinct(s, "mem_limit", s.mem_limit, "deploy.resources.limits.memory",
+               s.deploy->limits->memory);
+      distinct(s, "pids_limit", s.pids_limit, "deploy.resources.limits.pids",
+               s.deploy->limits->pids);
+    }
+    if (s.deploy->reservations) {
+      distinct(s, "mem_reservation", s.mem_reservation, "deploy.resources.reservations.memory",
+               s.deploy->reservations->memory);
+    }
+  }
+
+  void check_container_names() {
+    std::map<std::string, std::string> owners;
+    for (const auto& [name, service] : project_.services) {
+      if (service.container_name.empty()) continue;
+      const auto [it, inserted] = owners.emplace(service.container_name, name);
+      if (inserted) continue;
+      report_.error(place_of(root_, {"services", name, "container_name"}),
+                    fmt::format("services.{}: container name \"{}\" is already in use by service "
+                                "\"{}\"",
+                                name, service.container_name, it->second));
+    }
+  }
+
+  void check_cycles() {
+    std::set<std::string> done;
+    std::vector<std::string> way;
+    for (const auto& [name, service] : project_.services) {
+      if (visit(name, way, done)) return;
+    }
+  }
+
+  // True when a cycle was found and reported.
+  bool visit(const std::string& name, std::vector<std::string>& way, std::set<std::string>& done) {
+    if (done.count(name) > 0) return false;
+    const auto service = project_.services.find(name);
+    if (service == project_.services.end()) return false;
+    const auto first = std::find(way.begin(), way.end(), name);
+    if (first != way.end()) {
+      std::string text;
+      for (auto it = first; it != way.end(); ++it) text += *it + " -> ";
+      report_.error(dependency_place(project_.services.at(way.back()), name),
+                    fmt::format("dependency cycle detected: {}{}", text, name));
+      return true;
+    }
+    way.push_back(name);
+    for (const auto& [on, dependency] : service->second.depends_on) {
+      if (visit(on, way, done)) return true;
+    }
+    way.pop_back();
+    done.insert(name);
+    return false;
+  }
+
+  const Project& project_;
+  const Node& root_;
+  Report& report_;
+};
+
+}  // namespace
+
+void check_project(const Project& project, const Node& root, Report& report) {
+  ProjectChecker(project, root, report).run();
+}
+
+}  // namespace stack::compose

@@ -1,0 +1,121 @@
+// include: other projects whose services, networks, volumes, configs and secrets become part of
+// this one.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "compose/dotenv.h"
+#include "compose/model_loader.h"
+#include "compose/paths.h"
+
+namespace stack::compose {
+namespace {
+
+std::string home_of(const StringMap& environment) {
+  const auto it = environment.find("HOME");
+  return it == environment.end() ? "" : it->second;
+}
+
+}  // namespace
+
+void ModelLoader::include(Node& document, const Scope& scope) {
+  const Node* list = document.find("include");
+  if (list == nullptr) return;
+  const Node items = *list;
+  document.erase("include");
+  for (const Node& item : items.items) include_one(document, item, scope);
+}
+
+void ModelLoader::include_one(Node& document, const Node& item, const Scope& scope) {
+  const Node* paths = item.find("path");
+  if (paths == nullptr || paths->items.empty()) {
+    report_.error(item.place, "include: a path is required");
+    return;
+  }
+  const Report::Step step(report_, fmt::format("including {}", paths->items[0].text));
+  std::vector<std::string> files;
+  for (const Node& p : paths->items) files.push_back(join_path(scope.directory, p.text));
+  for (const std::string& f : files) {
+    if (std::find(including_.begin(), including_.end(), f) != including_.end()) {
+      std::string way;
+      for (const std::string& i : including_)
+        way += "\n" + std::string(way.empty() ? "" : " include ") + i;
+      report_.error(paths->items[0].place,
+                    fmt::format("include cycle detected:{}\n include {}", way, f));
+      return;
+    }
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const FileKind kind = options_.file_kind(files[i]);
+    if (kind == FileKind::kFile) continue;
+    report_.error(paths->items[i].place,
+                  kind == FileKind::kAbsent
+                      ? fmt::format("open {}: no such file or directory", files[i])
+                      : fmt::format("read {}: is a directory", files[i]));
+    return;
+  }
+  const Node* given = item.find("project_directory");
+  const std::string directory =
+      given != nullptr ? join_path(scope.directory, given->text) : directory_of(files[0]);
+
+  // The includer's environment wins over the included project's own.
+  StringMap environment = *scope.environment;
+  std::vector<std::string> env_files;
+  const Node* env_file = item.find("env_file");
+  if (env_file != nullptr) {
+    for (const Node& f : env_file->items) env_files.push_back(join_path(scope.directory, f.text));
+  } else if (options_.file_kind(directory + "/.env") == FileKind::kFile) {
+    env_files.push_back(directory + "/.env");
+  }
+  StringMap own;
+  for (const std::string& path : env_files) {
+    Result<std::string> text = options_.read_file(path);
+    if (!text.ok()) {
+      report_.error(item.place, fmt::format("stat {}: no such file or directory", path));
+      return;
+    }
+    Result<EnvFile> parsed =
+        parse_env_file(*text, [&](const std::string& name) -> const std::string* {
+          const auto it = environment.find(name);
+          if (it != environment.end()) return &it->second;
+          const auto earlier = own.find(name);
+          return earlier == own.end() ? nullptr : &earlier->second;
+        });
+    if (!parsed.ok()) {
+      report_.error(item.place, fmt::format("failed to read {}: {}", path, parsed.error().message));
+      return;
+    }
+    for (const auto& [key, value] : parsed->values) own[key] = value;
+  }
+  environment.insert(own.begin(), own.end());
+
+  std::vector<File> opened;
+  for (const std::string& f : files) opened.push_back(open(f));
+  Node included = merge(std::move(opened), directory, environment);
+  resolve_paths(included, directory, home_of(environment));
+  import(document, std::move(included), item);
+}
+
+void ModelLoader::import(Node& document, Node included, const Node& item) {
+  for (const char* kind : {"services", "networks", "volumes", "configs", "secrets", "models"}) {
+    Node* objects = included.find(kind);
+    if (objects == nullptr || !objects->is_map()) continue;
+    Node* ours = document.find(kind);
+    if (ours == nullptr || ours->is_null()) ours = &document.set(kind, Node::map(objects->place));
+    for (Entry& e : objects->entries) {
+      const Node* mine = ours->find(e.key);
+      if (mine == nullptr) {
+        ours->entries.push_back(std::move(e));
+      } else if (!same_content(*mine, e.value)) {
+        const SourceLoc there = sources_.loc(e.key_place);
+        report_.error(
+            item.place, fmt::format("{}.{} conflicts with imported resource", kind, e.key),
+            fmt::format("it is also defined at {}:{}:{}; change it in a later -f file or in "
+                        "compose.override.yaml instead",
+                        there.file, there.line, there.column));
+      }
+    }
+  }
+}
+
+}  // namespace stack::compose

@@ -1,0 +1,202 @@
+#include "compose/loader.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "compose/bind.h"
+#include "compose/check.h"
+#include "compose/discover.h"
+#include "compose/environment.h"
+#include "compose/interpolate.h"
+#include "compose/model_loader.h"
+#include "compose/normalize.h"
+#include "compose/paths.h"
+#include "compose/support.h"
+#include "compose/validate.h"
+
+namespace stack::compose {
+namespace {
+
+LoadErrors one_error(const Error& e) {
+  Diagnostic d;
+  if (e.where) d.where = *e.where;
+  d.message = e.message;
+  d.hint = e.remedy;
+  return {std::move(d)};
+}
+
+// The name as the files say it, else the directory's.
+std::string name_from_files(const std::vector<ModelLoader::File>& files, const Discovered& found) {
+  const Node* name = ModelLoader::project_name(files);
+  if (name == nullptr) return found.default_name;
+  const Interpolated text =
+      interpolate(name->text, [&](const std::string& variable) -> const std::string* {
+        const auto it = found.environment.find(variable);
+        return it == found.environment.end() ? nullptr : &it->second;
+      });
+  // Errors are reported when the whole file is interpolated.
+  return normalized_project_name(text.text);
+}
+
+void set_default_context(Node& root) {
+  Node* services = root.find("services");
+  if (services == nullptr) return;
+  for (Entry& e : services->entries) {
+    Node* build = e.value.find("build");
+    if (build != nullptr && build->is_map() && build->find("context") == nullptr) {
+      build->set("context", Node::string(".", build->place));
+    }
+  }
+}
+
+bool is_active(const Service& s, const std::vector<std::string>& profiles,
+               const std::vector<std::string>& named) {
+  if (s.profiles.empty()) return true;
+  if (std::find(named.begin(), named.end(), s.name) != named.end()) return true;
+  return std::any_of(profiles.begin(), profiles.end(), [&](const std::string& p) {
+    return p == "*" || std::find(s.profiles.begin(), s.profiles.end(), p) != s.profiles.end();
+  });
+}
+
+void apply_profiles(Project& project, const std::vector<std::string>& profiles,
+                    const std::vector<std::string>& named) {
+  for (auto it = project.services.begin(); it != project.services.end();) {
+    if (is_active(it->second, profiles, named)) {
+      // A dependency that is not there and need not be is none.
+      ++it;
+    } else {
+      project.disabled_services.insert(project.services.extract(it++));
+    }
+  }
+  for (auto& [name, service] : project.services) {
+    std::erase_if(service.depends_on, [&](const auto& d) {
+      return !d.second.required && project.services.count(d.first) == 0;
+    });
+  }
+}
+
+class Loading {
+ public:
+  Loading(const LoadOptions& options, Discovered found)
+      : options_(options),
+        found_(std::move(found)),
+        report_(sources_),
+        models_(options_, sources_, report_) {}
+
+  std::variant<LoadResult, LoadErrors> run() {
+    for (const std::string& w : found_.warnings) report_.warning({}, w);
+    std::vector<ModelLoader::File> files = open_files();
+    if (report_.failed()) return report_.take_errors();
+    Project project;
+    if (!set_name(project, files)) return report_.take_errors();
+    Node root = models_.merge(std::move(files), found_.directory, found_.environment);
+    if (report_.failed()) return report_.take_errors();
+    build(project, root);
+    if (report_.failed()) return report_.take_errors();
+    return LoadResult{std::move(project), report_.take_warnings()};
+  }
+
+  std::variant<std::vector<Variable>, LoadErrors> find_variables() {
+    std::vector<Variable> out;
+    for (const ModelLoader::File& f : open_files()) {
+      for (const Node& document : f.documents) collect(document, out);
+    }
+    if (report_.failed()) return report_.take_errors();
+    return out;
+  }
+
+  std::string file_name() { return name_from_files(open_files(), found_); }
+
+ private:
+  std::vector<ModelLoader::File> open_files() {
+    std::vector<ModelLoader::File> files;
+    for (const std::string& path : found_.files) files.push_back(models_.open(path));
+    const bool empty = std::all_of(files.begin(), files.end(),
+                                   [](const ModelLoader::File& f) { return f.documents.empty(); });
+    if (empty && !report_.failed()) report_.error({}, "empty compose file");
+    return files;
+  }
+
+  bool set_name(Project& project, const std::vector<ModelLoader::File>& files) {
+    project.name =
+        !found_.explicit_name.empty() ? found_.explicit_name : name_from_files(files, found_);
+    if (project.name.empty()) {
+      report_.error({}, "project name must not be empty",
+                    "give one with -p, COMPOSE_PROJECT_NAME or the top-level `name:`");
+      return false;
+    }
+    found_.environment["COMPOSE_PROJECT_NAME"] = project.name;
+    return true;
+  }
+
+  void build(Project& project, Node& root) {
+    validate_merged(root, report_);
+    check_tree(root, report_);
+    if (report_.failed()) return;
+    set_default_context(root);
+    const auto home = found_.environment.find("HOME");
+    if (options_.resolve_paths) {
+      resolve_paths(root, found_.directory, home == found_.environment.end() ? "" : home->second);
+    }
+    const std::string name = project.name;
+    project = bind_project(root, report_);
+    project.name = name;
+    project.working_dir = found_.directory;
+    project.config_files = found_.files;
+    project.environment_files = found_.environment_files;
+    project.environment = std::move(found_.environment);
+    if (report_.failed()) return;
+    apply_profiles(project, found_.profiles, options_.services);
+    if (options_.normalize) normalize(project);
+    if (options_.consistency) check_project(project, root, report_);
+    if (report_.failed()) return;
+    if (options_.resolve_environment) resolve_environment(project, root, options_, report_);
+    std::set<std::string> active;
+    for (const auto& [key, service] : project.services) active.insert(key);
+    warn_unsupported(root, active, report_);
+    if (!options_.all_resources) drop_unused(project);
+  }
+
+  static void collect(const Node& n, std::vector<Variable>& out) {
+    if (n.is_string()) {
+      for (Variable& v : variables_in(n.text)) {
+        if (std::find(out.begin(), out.end(), v) == out.end()) out.push_back(std::move(v));
+      }
+    }
+    for (const Node& i : n.items) collect(i, out);
+    for (const Entry& e : n.entries) collect(e.value, out);
+  }
+
+  const LoadOptions& options_;
+  Discovered found_;
+  Sources sources_;
+  Report report_;
+  ModelLoader models_;
+};
+
+}  // namespace
+
+std::variant<LoadResult, LoadErrors> load(const LoadOptions& options) {
+  Result<Discovered> found = discover(options);
+  if (!found.ok()) return one_error(found.error());
+  return Loading(options, std::move(found).value()).run();
+}
+
+std::variant<std::vector<Variable>, LoadErrors> variables(const LoadOptions& options) {
+  Result<Discovered> found = discover(options);
+  if (!found.ok()) return one_error(found.error());
+  return Loading(options, std::move(found).value()).find_variables();
+}
+
+Result<std::string> resolve_project_name(const LoadOptions& options) {
+  Discovered found = TRY(discover_without_files(options));
+  if (!found.explicit_name.empty()) return found.explicit_name;
+  std::string name = found.default_name;
+  if (!found.files.empty()) name = Loading(options, std::move(found)).file_name();
+  if (name.empty()) return Error::invalid("project name must not be empty");
+  return name;
+}
+
+}  // namespace stack::compose
