@@ -251,6 +251,16 @@ class Machine:
             raise LookupError(f"{name}: {answer}")
         return answer
 
+    def remove(self, container):
+        """Kills and removes one container that no service declares."""
+        if PEER:
+            subprocess.run([*PEER, "rm", "-f", container], check=True, capture_output=True)
+            return
+        self.wake()
+        status, answer = self.api("DELETE", f"/v1.51/containers/{container}?force=1")
+        if status >= 300:
+            raise AssertionError(f"cannot remove {container}: {answer}")
+
     def wake(self):
         """Any command brings the engine back."""
         if not PEER and not pids_of("stackd"):

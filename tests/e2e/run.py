@@ -3,7 +3,7 @@
 
     run.py --programs build --prepare          make the images that the tests need (once; on the host's network)
     run.py --programs build                    all tests
-    run.py --programs build healing recovery.kill_stackd    some files, or single tests
+    run.py --programs build healing recovery.kill_stackd    those whose names start so
     PEER_DOCKER="docker" run.py commands                    the same on Docker Compose, to check what a test expects
 
 Every test gets new network, mount and process namespaces: its published ports cannot meet anybody else's, what it
@@ -90,7 +90,7 @@ def main():
         return run_one(options.run)
 
     wanted = [test for test in all_tests()
-              if not options.tests or any(test == one or test.startswith(one + ".") for one in options.tests)]
+              if not options.tests or any(test.startswith(one) for one in options.tests)]
     if not wanted:
         parser.error("no such test: " + " ".join(options.tests))
     outcomes = {}

@@ -101,7 +101,7 @@ class Examples(EndToEnd):
         project("up", "-d")
         eventually(lambda: self.replicas(project) == 3, 30, "three replicas online again")
         self.assertNotEqual(project.address("redis-master"), old)
-        self.machine.api("DELETE", f"/v1.51/containers/{blocker}?force=1")
+        self.machine.remove(blocker)
         after = project.ids()
         changed = [name for name in before if before[name] != after[name]]
         self.assertEqual(changed, ["redis-replicas-redis-master-1"])
