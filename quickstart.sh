@@ -29,7 +29,7 @@ build() {
 
 # fetch URL: waits for a server that has just been started.
 fetch() {
-    curl -fsS --retry 30 --retry-delay 1 --retry-connrefused --retry-all-errors --max-time 10 "$1" ||
+    curl -fs --retry 30 --retry-delay 1 --retry-connrefused --retry-all-errors --max-time 10 "$1" ||
         die "no answer from $1; see: cd $example && $stack logs"
 }
 
