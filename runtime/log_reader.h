@@ -59,8 +59,7 @@ class LogReader {
   std::vector<Fd> pending_;  // older files, oldest last
   Fd current_;
   std::uint64_t offset_ = 0;
-  std::string partial_;     // an incomplete record at the end of what was read
-  std::uint64_t skip_ = 0;  // records to pass over so that `tail` are left
+  std::string partial_;  // an incomplete record at the end of what was read
   bool done_ = false;
 };
 
