@@ -153,8 +153,14 @@ Result<Child> spawn(const SpawnOptions& options) {
     if (!named) TRY(add_move(null.get(), standard));
   }
   for (const auto& [ours, theirs] : options.fds) TRY(add_move(ours, theirs));
+  // The program's own descriptor must not be in the way of the targets either.
+  Fd program;
+  if (options.exec_fd >= 0) {
+    program = Fd(::fcntl(options.exec_fd, F_DUPFD_CLOEXEC, highest + 1));
+    if (!program) return Error::os(errno, "duplicating the program's descriptor");
+  }
 
-  ChildPlan plan{path.c_str(), options.exec_fd,   argv.data(), options.env ? env.data() : environ,
+  ChildPlan plan{path.c_str(), program.get(),   argv.data(), options.env ? env.data() : environ,
                  moves.data(), moves.size(),      options.new_session, 0};
   // Signals stay blocked across the shared-memory window: a handler of ours must not run in the child.
   sigset_t all;
