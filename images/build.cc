@@ -1,0 +1,318 @@
+#include "images/build.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "images/build_stage.h"
+#include "images/copy.h"
+#include "images/dockerfile_syntax.h"
+
+namespace stack::images {
+namespace {
+
+std::string now_text() { return rfc3339_nano(std::chrono::system_clock::now()); }
+
+constexpr const char* kDefaultPath =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+bool makes_layer(const std::string& name) {
+  return name == "RUN" || name == "COPY" || name == "ADD" || name == "WORKDIR";
+}
+
+std::string platform_part(const std::string& platform, int part) {
+  std::size_t start = 0;
+  for (int i = 0; i < part; ++i) {
+    start = platform.find('/', start);
+    if (start == std::string::npos) return "";
+    ++start;
+  }
+  return platform.substr(start, platform.find('/', start) - start);
+}
+
+}  // namespace
+
+Error Builder::fail(const Instruction& instruction, Error error) const {
+  const SourceLoc where = error.where.value_or(instruction.where);
+  if (where.file != file_.file) return error;  // an ONBUILD trigger of the base
+  if (error.message.find("\n") != std::string::npos) {
+    error.where = where;
+    return error;
+  }
+  return located(std::move(error), where, file_.source);
+}
+
+void Builder::add_history(BuildStage& stage, const std::string& created_by, bool empty_layer) {
+  stage.scope.config.history.push_back({.created = now_text(),
+                                        .created_by = created_by,
+                                        .author = "",
+                                        .comment = "buildkit.dockerfile.v0",
+                                        .empty_layer = empty_layer});
+}
+
+int Builder::begin(const std::string& text) {
+  const int id = next_id_++;
+  if (progress_)
+    progress_(
+        {.kind = BuildEvent::Kind::kStep, .id = id, .text = text, .stream = "", .seconds = 0});
+  return id;
+}
+
+void Builder::end(int id, bool cached, std::chrono::steady_clock::time_point since) {
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+  if (progress_)
+    progress_({.kind = cached ? BuildEvent::Kind::kCached : BuildEvent::Kind::kDone,
+               .id = id,
+               .text = "",
+               .stream = "",
+               .seconds = seconds});
+}
+
+Status Builder::load_context() {
+  if (request_.context.empty()) return ok_status();
+  auto opened = open_fd(request_.context, O_RDONLY | O_DIRECTORY);
+  if (!opened.ok()) {
+    return Error::invalid("unable to prepare context: path \"" + request_.context.string() +
+                          "\" not found")
+        .fix("The build context must be a directory.");
+  }
+  context_ = std::move(*opened);
+  return ok_status();
+}
+
+Status Builder::load_dockerfile() {
+  std::string text;
+  std::string name = request_.dockerfile.empty() ? "Dockerfile" : request_.dockerfile;
+  if (request_.dockerfile_inline) {
+    text = *request_.dockerfile_inline;
+    name = "dockerfile_inline";
+  } else if (name.starts_with('/')) {
+    auto read = read_file(name, 4U << 20U);
+    if (!read.ok())
+      return Error::invalid("failed to read dockerfile: open " + name +
+                            ": no such file or directory");
+    text = std::move(*read);
+  } else {
+    // "../other/Dockerfile" may lie outside the context: the caller's file, not the context's.
+    auto read = read_file(request_.context / name, 4U << 20U);
+    if (!read.ok())
+      return Error::invalid("failed to read dockerfile: open " + name +
+                            ": no such file or directory")
+          .fix("Looked in " + request_.context.string() + ".");
+    text = std::move(*read);
+  }
+  file_ = TRY(parse_dockerfile(text, name));
+  if (progress_) {
+    for (const std::string& warning : file_.warnings)
+      progress_({.kind = BuildEvent::Kind::kWarning,
+                 .id = 0,
+                 .text = warning,
+                 .stream = "",
+                 .seconds = 0});
+  }
+  for (const std::string& candidate : {name + ".dockerignore", std::string(".dockerignore")}) {
+    if (!context_ || candidate.starts_with('/')) continue;
+    auto fd = open_in_root(context_.get(), candidate, O_RDONLY | O_NONBLOCK);
+    if (!fd.ok()) continue;
+    ignore_ = DockerIgnore(TRY(read_all(fd->get(), 4U << 20U)));
+    break;
+  }
+  return ok_status();
+}
+
+Result<std::vector<std::string>> Builder::expand_bases() {
+  const std::string build_platform = "linux/" + host_architecture();
+  const std::string platform = request_.platform.empty() ? build_platform : request_.platform;
+  values_.given = request_.args;
+  for (const auto& [prefix, value] :
+       {std::pair<std::string, std::string>("BUILD", build_platform), {"TARGET", platform}}) {
+    values_.platform[prefix + "PLATFORM"] = value;
+    values_.platform[prefix + "OS"] = platform_part(value, 0);
+    values_.platform[prefix + "ARCH"] = platform_part(value, 1);
+    values_.platform[prefix + "VARIANT"] = platform_part(value, 2);
+  }
+  values_.platform["TARGETSTAGE"] = request_.target.empty() ? "default" : request_.target;
+  BuildScope global;
+  const auto directive = file_.directives.find("escape");
+  global.escape = directive == file_.directives.end() ? '\\' : directive->second[0];
+  for (const auto& [key, value] : values_.platform) global.args.emplace_back(key, value);
+  for (const Instruction& arg : file_.global_args) {
+    auto applied = apply_metadata(global, arg, values_);
+    if (!applied.ok()) return fail(arg, std::move(applied).error());
+  }
+  for (const auto& [key, value] : global.args) {
+    if (value) values_.global[key] = *value;
+  }
+  std::vector<std::string> out;
+  for (const Stage& stage : file_.stages) {
+    auto base = expand_word(stage.base, global.lookup(), global.escape);
+    if (!base.ok()) return fail(stage.from, std::move(base).error());
+    if (base->empty())
+      return fail(stage.from, Error::invalid("base name (" + stage.base + ") should not be blank"));
+    out.push_back(std::move(*base));
+  }
+  return out;
+}
+
+Result<Image> Builder::find_image(const std::string& name, const std::string& platform) {
+  if (const auto it = images_.find(name); it != images_.end()) return it->second;
+  const Reference reference = TRY(Reference::parse(name));
+  auto local = store_.find(name);
+  const bool ask = resolve_base_ != nullptr && (request_.pull || !local.ok());
+  if (!ask && !local.ok()) return std::move(local).error();
+  Image image =
+      ask ? TRY_WHILE(resolve_base_(reference, platform), "resolving " + reference.familiar())
+          : *local;
+  images_[name] = image;
+  return image;
+}
+
+Status Builder::start_stage(std::size_t index, const std::string& base, BuildStage& stage) {
+  const auto directive = file_.directives.find("escape");
+  const char escape = directive == file_.directives.end() ? '\\' : directive->second[0];
+  if (base == "scratch") {
+    stage.scope.config.os = "linux";
+    stage.scope.config.architecture =
+        request_.platform.empty() ? host_architecture() : platform_part(request_.platform, 1);
+    stage.scope.config.env = {kDefaultPath};
+    stage.scope.config.working_dir = "/";
+    stage.key = "scratch";
+  } else if (const int earlier = base.find_first_not_of("0123456789") == std::string::npos
+                                     ? -1
+                                     : find_stage(file_, base, index);
+             earlier >= 0) {
+    stage = stages_.at(static_cast<std::size_t>(earlier));
+    stage.scope.args.clear();  // ARG ends with its stage
+    stage.scope.cmd_set = false;
+  } else {
+    std::string platform = request_.platform;
+    if (!file_.stages[index].platform.empty()) {
+      const VariableLookup lookup = [this](std::string_view name) -> std::optional<std::string> {
+        const auto it = values_.global.find(std::string(name));
+        if (it != values_.global.end()) return it->second;
+        return std::nullopt;
+      };
+      platform = TRY(expand_word(file_.stages[index].platform, lookup, escape));
+    }
+    std::string name = base;
+    if (const auto context = request_.additional_contexts.find(base);
+        context != request_.additional_contexts.end()) {
+      name = context->second;
+      if (name.starts_with("docker-image://")) name = name.substr(15);
+    }
+    const Image image = TRY(find_image(name, platform));
+    stage.scope.config = image.config;
+    stage.layers = TRY(store_.layers(image.id));
+    stage.key = "layers " + chain_id(image.config.diff_ids, image.config.diff_ids.size());
+  }
+  stage.scope.escape = escape;
+  return ok_status();
+}
+
+Status Builder::run_instruction(std::size_t index, const Instruction& instruction,
+                                BuildStage& stage) {
+  if (stop_.stop_requested()) return Error::make(ErrorKind::kCancelled, "the build was cancelled");
+  int id = 0;
+  if (makes_layer(instruction.name)) {
+    const Stage& here = file_.stages[index];
+    int total = 1;
+    int number = 1;
+    for (const Instruction& other : here.instructions) {
+      if (makes_layer(other.name)) ++total;
+      if (makes_layer(other.name) && &other <= &instruction) ++number;
+    }
+    std::string label =
+        here.name.empty() ? (file_.stages.size() > 1 ? "stage-" + std::to_string(index) + " " : "")
+                          : here.name + " ";
+    id = begin("[" + label + std::to_string(number) + "/" + std::to_string(total) + "] " +
+               instruction.original);
+  }
+  if (instruction.name == "RUN") return run_step(index, instruction, stage, id);
+  if (instruction.name == "COPY" || instruction.name == "ADD")
+    return copy_step(index, instruction, stage, id);
+  const std::string shown = TRY(apply_metadata(stage.scope, instruction, values_));
+  if (instruction.name == "WORKDIR" && stage.scope.config.working_dir != "/")
+    return workdir_step(stage, shown, id);
+  add_history(stage, shown, true);
+  return ok_status();
+}
+
+Status Builder::run_stage(std::size_t index, const std::string& base) {
+  const Stage& source = file_.stages[index];
+  BuildStage stage;
+  const auto since = std::chrono::steady_clock::now();
+  const int id = begin(
+      "[" + (source.name.empty() ? "" : source.name + " ") + "1/" +
+      std::to_string(1 + std::count_if(source.instructions.begin(), source.instructions.end(),
+                                       [](const Instruction& i) { return makes_layer(i.name); })) +
+      "] FROM " + base);
+  Status started = start_stage(index, base, stage);
+  if (!started.ok()) return fail(source.from, std::move(started).error());
+  end(id, false, since);
+  for (const std::string& trigger : std::exchange(stage.scope.config.on_build, {})) {
+    const Instruction instruction = TRY(parse_instruction(trigger, "ONBUILD of " + base));
+    TRY(run_instruction(index, instruction, stage));
+  }
+  for (const Instruction& instruction : source.instructions) {
+    Status done = run_instruction(index, instruction, stage);
+    if (!done.ok()) return fail(instruction, std::move(done).error());
+  }
+  stages_[index] = std::move(stage);
+  return ok_status();
+}
+
+Result<Image> Builder::finish(BuildStage& stage) {
+  ImageConfig& config = stage.scope.config;
+  for (const auto& [key, value] : request_.labels) config.labels[key] = value;
+  config.diff_ids.clear();
+  for (const LayerRecord& layer : stage.layers) config.diff_ids.push_back(layer.diff_id);
+  // A build that found everything in the cache gives the image that is there already, with its id
+  // and time.
+  if (config.history.empty()) config.created = now_text();
+  const std::string key = "image " + sha256_hex([&] {
+                            ImageConfig plain = config;
+                            plain.created.clear();
+                            for (History& entry : plain.history) entry.created.clear();
+                            return plain.serialize();
+                          }());
+  const std::string name = sha256_hex(key);
+  if (!request_.no_cache) {
+    if (const auto id = store_.build_cache().find(name)) {
+      if (auto image = store_.find(*id); image.ok()) {
+        for (const Reference& tag : request_.tags) TRY(store_.tag(*id, tag));
+        return store_.find(*id);
+      }
+    }
+  }
+  config.created = now_text();
+  const std::optional<Reference> first =
+      request_.tags.empty() ? std::nullopt : std::optional(request_.tags[0]);
+  const Image image = TRY(store_.add_image(config.serialize(), stage.layers, first));
+  for (const Reference& tag : request_.tags) TRY(store_.tag(image.id, tag));
+  TRY(store_.build_cache().put(name, image.id));
+  return store_.find(image.id);
+}
+
+Result<Image> Builder::run() {
+  TRY(load_context());
+  TRY(load_dockerfile());
+  const std::vector<std::string> bases = TRY(expand_bases());
+  const StageGraph graph = TRY(select_stages(file_, bases, request_.target));
+  empty_ = store_.root() / "empty";
+  TRY(make_directories(empty_));
+  for (std::size_t i = 0; i <= graph.target; ++i) {
+    if (!graph.needed[i]) continue;
+    TRY(run_stage(i, bases[i]));
+  }
+  return finish(stages_.at(graph.target));
+}
+
+Result<Image> build(Store& store, const BuildRequest& request, StepRunner& runner,
+                    const BuildProgress& progress, const BaseResolver& resolve_base,
+                    std::stop_token stop) {
+  return Builder(store, request, runner, progress, resolve_base, std::move(stop)).run();
+}
+
+}  // namespace stack::images

@@ -1,0 +1,92 @@
+// One build under way: the stages done so far and the step being made. Private to build.cc and its
+// parts.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "images/build.h"
+#include "images/build_cache.h"
+#include "images/build_context.h"
+#include "images/build_plan.h"
+#include "images/dockerfile.h"
+#include "images/instructions.h"
+
+namespace stack::images {
+
+struct BuildStage {
+  BuildScope scope;
+  std::vector<LayerRecord> layers;  // bottom first
+  std::string key;                  // of the layers so far, for the cache
+};
+
+// A root to copy from, open as long as it is needed.
+struct OpenedSource {
+  Fd root;
+  CopySource source;
+  std::string key;  // what its content depends on, when that is cheaper than hashing it
+  std::vector<std::filesystem::path> directories;  // for bind mounts: topmost first
+};
+
+class Builder {
+ public:
+  Builder(Store& store, const BuildRequest& request, StepRunner& runner,
+          const BuildProgress& progress, const BaseResolver& resolve_base, std::stop_token stop)
+      : store_(store),
+        request_(request),
+        runner_(runner),
+        progress_(progress),
+        resolve_base_(resolve_base),
+        stop_(std::move(stop)) {}
+  Result<Image> run();
+
+ private:
+  // build.cc
+  Status load_dockerfile();
+  Status load_context();
+  Result<std::vector<std::string>> expand_bases();
+  Status start_stage(std::size_t index, const std::string& base, BuildStage& stage);
+  Result<Image> find_image(const std::string& name, const std::string& platform);
+  Status run_stage(std::size_t index, const std::string& base);
+  Status run_instruction(std::size_t index, const Instruction& instruction, BuildStage& stage);
+  Result<Image> finish(BuildStage& stage);
+  // build_step.cc
+  Status workdir_step(BuildStage& stage, const std::string& shown, int id);
+  Status copy_step(std::size_t index, const Instruction& instruction, BuildStage& stage, int id);
+  Result<OpenedSource> open_source(std::size_t index, const std::string& from);
+  // Looks up the key; otherwise runs `make` with an upper directory mounted over the stage's layers
+  // and stores the result.
+  using Make =
+      std::function<Status(const std::filesystem::path& upper, const std::filesystem::path& work)>;
+  Status cached_step(BuildStage& stage, const std::string& key_text, const std::string& shown,
+                     int id, const Make& make);
+  std::vector<std::filesystem::path> lowers(const BuildStage& stage) const;
+  // build_run.cc
+  Status run_step(std::size_t index, const Instruction& instruction, BuildStage& stage, int id);
+  Result<RunMount> run_mount(std::size_t index, const MountRequest& request, std::string& key,
+                             std::vector<OpenedSource>& keep);
+
+  Error fail(const Instruction& instruction, Error error) const;
+  void add_history(BuildStage& stage, const std::string& created_by, bool empty_layer);
+  int begin(const std::string& text);
+  void end(int id, bool cached, std::chrono::steady_clock::time_point since);
+
+  Store& store_;
+  const BuildRequest& request_;
+  StepRunner& runner_;
+  const BuildProgress& progress_;
+  const BaseResolver& resolve_base_;
+  std::stop_token stop_;
+  Dockerfile file_;
+  Fd context_;
+  DockerIgnore ignore_;
+  ArgValues values_;
+  std::map<std::size_t, BuildStage> stages_;
+  std::map<std::string, Image> images_;  // bases and sources by name
+  std::filesystem::path empty_;          // lower directory of scratch
+  int next_id_ = 1;
+};
+
+}  // namespace stack::images

@@ -1,0 +1,266 @@
+#include "images/http.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <mutex>
+#include <optional>
+
+#include "base/fd.h"
+#include "base/sha256.h"
+#include "images/download.h"
+
+namespace stack::images {
+namespace {
+
+void init_once() {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
+bool is_local_address(const sockaddr* address) {
+  if (address->sa_family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, address, sizeof in);
+    const std::uint32_t ip = ntohl(in.sin_addr.s_addr);
+    return (ip >> 24) == 127 || (ip >> 16) == 0xA9FE || ip == 0;
+  }
+  if (address->sa_family == AF_INET6) {
+    sockaddr_in6 in{};
+    std::memcpy(&in, address, sizeof in);
+    return IN6_IS_ADDR_LOOPBACK(&in.sin6_addr) || IN6_IS_ADDR_LINKLOCAL(&in.sin6_addr) ||
+           IN6_IS_ADDR_UNSPECIFIED(&in.sin6_addr) || IN6_IS_ADDR_V4MAPPED(&in.sin6_addr);
+  }
+  return true;
+}
+
+// What one transfer's callbacks work on.
+struct Transfer {
+  CURL* curl;
+  const HttpRequest& request;
+  HttpResponse response;
+  std::optional<Error> error;
+  std::int64_t sent = 0;
+  bool refused_address = false;
+};
+
+std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::string_view line(data, size);
+  if (line.starts_with("HTTP/")) transfer.response.headers.clear();  // of the last hop only
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return size;
+  std::string name(line.substr(0, colon));
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string_view value = line.substr(colon + 1);
+  while (!value.empty() && std::isspace(static_cast<unsigned char>(value.front())) != 0)
+    value.remove_prefix(1);
+  while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back())) != 0)
+    value.remove_suffix(1);
+  transfer.response.headers[name] = value;
+  return size;
+}
+
+std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
+  const std::string_view bytes(data, size);
+  const long status = transfer.response.status;
+  if (transfer.request.on_data && (status == 200 || status == 206)) {
+    Status taken = transfer.request.on_data(status, bytes);
+    if (taken.ok()) return size;
+    transfer.error = std::move(taken).error();
+    return 0;
+  }
+  if (transfer.response.body.size() + size > transfer.request.limit) {
+    transfer.error = Error::invalid("the answer is larger than " +
+                                    std::to_string(transfer.request.limit) + " bytes");
+    return 0;
+  }
+  transfer.response.body.append(bytes);
+  return size;
+}
+
+std::size_t on_send(char* data, std::size_t one, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::size_t room = std::min<std::size_t>(
+      one * count, static_cast<std::size_t>(transfer.request.body_size - transfer.sent));
+  const ssize_t n = ::pread(transfer.request.body_fd, data, room, transfer.sent);
+  if (n < 0) return CURL_READFUNC_ABORT;
+  transfer.sent += n;
+  return static_cast<std::size_t>(n);
+}
+
+int on_seek(void* user, curl_off_t offset, int origin) {
+  if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  static_cast<Transfer*>(user)->sent = offset;
+  return CURL_SEEKFUNC_OK;
+}
+
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Transfer*>(user)->request.stop.stop_requested() ? 1 : 0;
+}
+
+curl_socket_t on_socket(void* user, curlsocktype, curl_sockaddr* address) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (transfer.request.refuse_local_addresses && is_local_address(&address->addr)) {
+    transfer.refused_address = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+}  // namespace
+
+struct HttpClient::State {
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl{nullptr, &curl_easy_cleanup};
+};
+
+HttpClient::HttpClient() : state_(std::make_unique<State>()) {
+  init_once();
+  state_->curl.reset(curl_easy_init());
+}
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+
+Result<HttpResponse> HttpClient::perform(const HttpRequest& request) {
+  CURL* curl = state_->curl.get();
+  if (curl == nullptr) return Error::make(ErrorKind::kInternal, "libcurl cannot be used");
+  curl_easy_reset(curl);
+  Transfer transfer{.curl = curl, .request = request, .response = {}, .error = std::nullopt};
+  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr,
+                                                                      &curl_slist_free_all);
+  for (const std::string& header : request.headers)
+    headers.reset(curl_slist_append(headers.release(), header.c_str()));
+  headers.reset(curl_slist_append(headers.release(), "Expect:"));
+  char reason[CURL_ERROR_SIZE] = {};
+  const bool https = request.url.starts_with("https://");
+  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 30L);
+  // A connection that gives less than a byte a second for a minute is dead.
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
+  curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L << 10);
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "stack");
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &on_header);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_progress);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &on_socket);
+  curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &transfer);
+  if (request.insecure_tls) {
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (!request.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
+  if (!request.cert_file.empty())
+    curl_easy_setopt(curl, CURLOPT_SSLCERT, request.cert_file.c_str());
+  if (!request.key_file.empty()) curl_easy_setopt(curl, CURLOPT_SSLKEY, request.key_file.c_str());
+  if (request.range_from > 0)
+    curl_easy_setopt(curl, CURLOPT_RANGE, (std::to_string(request.range_from) + "-").c_str());
+  if (request.method == "HEAD") {
+    curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+  } else if (request.body_fd >= 0) {
+    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, &on_send);
+    curl_easy_setopt(curl, CURLOPT_READDATA, &transfer);
+    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, &on_seek);
+    curl_easy_setopt(curl, CURLOPT_SEEKDATA, &transfer);
+    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body_size));
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  } else if (request.method != "GET") {
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
+  const CURLcode rc = curl_easy_perform(curl);
+  if (rc == CURLE_OK) {
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
+    return std::move(transfer.response);
+  }
+  if (transfer.error) return std::move(*transfer.error);
+  if (request.stop.stop_requested()) return Error::make(ErrorKind::kCancelled, "cancelled");
+  if (transfer.refused_address)
+    return Error::invalid(request.url + " is an address of this machine or its link")
+        .fix("Only addresses outside are fetched.");
+  std::string method = request.method;
+  std::transform(method.begin() + 1, method.end(), method.begin() + 1,
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return Error::make(ErrorKind::kUnavailable,
+                     method + " \"" + request.url +
+                         "\": " + (reason[0] != '\0' ? reason : curl_easy_strerror(rc)));
+}
+
+std::string url_encode(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("-._~", c) != nullptr) {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[(c >> 4) & 0xF];
+      out += kHex[c & 0xF];
+    }
+  }
+  return out;
+}
+
+std::string url_file_name(const std::string& url) {
+  const std::string path = url.substr(0, url.find_first_of("?#"));
+  const std::size_t host = path.find("://");
+  const std::size_t slash = path.rfind('/');
+  if (host == std::string::npos || slash <= host + 2) return "";
+  const std::string name = path.substr(slash + 1);
+  return name == "." || name == ".." ? "" : name;
+}
+
+Status download_file(const std::string& url, const std::filesystem::path& to,
+                     const std::string& checksum, const std::stop_token& stop) {
+  Fd file = TRY(open_fd(to, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  Sha256 hash;
+  HttpRequest request;
+  request.url = url;
+  request.refuse_local_addresses = true;
+  request.stop = stop;
+  request.on_data = [&](long, std::string_view bytes) {
+    hash.update(bytes);
+    return write_all(file.get(), bytes);
+  };
+  HttpClient client;
+  const HttpResponse response = TRY(client.perform(request));
+  if (response.status != 200)
+    return Error::make(ErrorKind::kUnavailable,
+                       "invalid response status " + std::to_string(response.status));
+  const std::string digest = "sha256:" + hash.finish();
+  if (!checksum.empty() && checksum != digest)
+    return Error::invalid("digest mismatch: expected " + checksum + ", got " + digest);
+  if (const std::string modified = response.header("last-modified"); !modified.empty()) {
+    const time_t when = curl_getdate(modified.c_str(), nullptr);
+    const struct timespec times[2] = {{when, 0}, {when, 0}};
+    if (when >= 0 && ::futimens(file.get(), times) != 0) return Error::os(errno, to.string());
+  }
+  return ok_status();
+}
+
+}  // namespace stack::images

@@ -1,0 +1,370 @@
+#include "images/pull.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "images/manifest.h"
+#include "images/registry.h"
+
+namespace stack::images {
+namespace {
+
+constexpr std::size_t kManifestLimit = 4U << 20U;
+constexpr std::size_t kConfigLimit = 8U << 20U;
+
+const std::vector<std::string> kAccept{
+    "Accept: application/vnd.oci.image.index.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json"};
+
+std::string short_layer(const std::string& digest) { return digest.substr(7, 12); }
+
+// Joins the thread that downloads with the one that unpacks: write() waits when the reader is
+// behind.
+class Channel final : public ByteSource {
+ public:
+  Status write(std::string_view bytes) {
+    filling_.append(bytes);
+    return filling_.size() < (1U << 20U) ? ok_status() : flush();
+  }
+  Status flush() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return pieces_.size() < 16 || abandoned_; });
+    if (abandoned_) return Error::make(ErrorKind::kCancelled, "unpacking stopped");
+    pieces_.push_back(std::move(filling_));
+    filling_.clear();
+    filling_.reserve((1U << 20U) + (64U << 10U));
+    changed_.notify_all();
+    return ok_status();
+  }
+  void finish(std::optional<Error> error) {
+    if (!error && !filling_.empty()) (void)flush();  // fails only when nobody reads any more
+    const std::lock_guard lock(mutex_);
+    error_ = std::move(error);
+    done_ = true;
+    changed_.notify_all();
+  }
+  Result<std::string_view> next() override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !pieces_.empty() || done_; });
+    if (pieces_.empty()) {
+      if (error_) return *error_;
+      return std::string_view();
+    }
+    current_ = std::move(pieces_.front());
+    pieces_.pop_front();
+    changed_.notify_all();
+    return std::string_view(current_);
+  }
+  void abandon() {
+    const std::lock_guard lock(mutex_);
+    abandoned_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> pieces_;
+  std::string filling_;
+  std::string current_;
+  std::optional<Error> error_;
+  bool done_ = false;
+  bool abandoned_ = false;
+};
+
+class Puller {
+ public:
+  Puller(Store& store, const Reference& reference, const PullOptions& options)
+      : store_(store), reference_(reference), options_(options) {}
+
+  Result<Image> run() {
+    Registry registry = TRY(Registry::connect(reference_, options_, false));
+    std::string digest;
+    std::string manifest_text = TRY(fetch_manifest(
+        registry, reference_.digest.empty() ? reference_.tag : reference_.digest, digest));
+    ManifestDocument manifest = TRY(parse_manifest(manifest_text, content_type_));
+    const std::string top_digest = digest;
+    if (manifest.is_index) {
+      const Descriptor chosen = TRY(choose_platform(manifest, options_.platform));
+      manifest_text = TRY(fetch_manifest(registry, chosen.digest, digest));
+      manifest = TRY(parse_manifest(manifest_text, content_type_));
+      if (manifest.is_index)
+        return Error::invalid("the manifest list of " + reference_.familiar() +
+                              " names another list");
+    }
+    const std::string config_text = TRY(fetch_config(registry, manifest.config));
+    const ImageConfig config = TRY(ImageConfig::parse(config_text));
+    if (config.diff_ids.size() != manifest.layers.size()) {
+      return Error::invalid("the manifest of " + reference_.familiar() + " has " +
+                            std::to_string(manifest.layers.size()) + " layers, its configuration " +
+                            std::to_string(config.diff_ids.size()));
+    }
+    const bool known = store_.find(manifest.config.digest).ok();
+    std::vector<LayerRecord> layers = TRY(fetch_layers(registry, manifest, config));
+    Reference by_digest = reference_;
+    by_digest.digest = top_digest;
+    const std::optional<Reference> tag =
+        reference_.digest.empty() ? std::optional(reference_) : std::nullopt;
+    // Layers that were here with other blobs: the manifest as received would name blobs that we do
+    // not have.
+    bool same_blobs = true;
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      same_blobs = same_blobs && layers[i].blob == manifest.layers[i].digest;
+    const Image image =
+        TRY(store_.add_image(config_text, layers, tag, same_blobs ? manifest_text : "", by_digest));
+    report("", "Digest: " + top_digest);
+    report("",
+           (known ? "Status: Image is up to date for " : "Status: Downloaded newer image for ") +
+               reference_.familiar());
+    return image;
+  }
+
+ private:
+  void report(const std::string& id, const std::string& status, std::int64_t current = 0,
+              std::int64_t total = 0) {
+    if (!options_.progress) return;
+    const std::lock_guard lock(progress_mutex_);
+    options_.progress({.id = id, .status = status, .current = current, .total = total});
+  }
+
+  Result<std::string> fetch_manifest(Registry& registry, const std::string& name,
+                                     std::string& digest) {
+    HttpRequest request;
+    request.headers = kAccept;
+    request.limit = kManifestLimit;
+    const HttpResponse response = TRY(registry.request(std::move(request), "manifests/" + name));
+    if (response.status == 404)
+      return Error::not_found("manifest for " + reference_.familiar() +
+                              " not found: manifest unknown: manifest unknown");
+    if (response.status == 401 || response.status == 403) {
+      return Error::not_found("pull access denied for " + reference_.familiar_name() +
+                              ", repository does not exist or may require 'docker login': denied: "
+                              "requested access to the resource is denied");
+    }
+    if (response.status != 200)
+      return Error::make(ErrorKind::kUnavailable,
+                         registry.base() + " answered " + std::to_string(response.status) +
+                             " for the manifest of " + reference_.familiar());
+    digest = "sha256:" + sha256_hex(response.body);
+    if (is_digest(name) && digest != name)
+      return Error::invalid("manifest verification failed for digest " + name +
+                            ": the registry sent " + digest);
+    content_type_ = response.header("content-type");
+    return response.body;
+  }
+
+  Result<std::string> fetch_config(Registry& registry, const Descriptor& config) {
+    if (store_.layer_store().has_blob(config.digest))
+      return store_.layer_store().read_blob(config.digest, kConfigLimit);
+    if (config.size > static_cast<std::int64_t>(kConfigLimit))
+      return Error::invalid("the image configuration " + config.digest + " is too large");
+    HttpRequest request;
+    request.limit = kConfigLimit;
+    const HttpResponse response =
+        TRY(registry.request(std::move(request), "blobs/" + config.digest));
+    if (response.status != 200)
+      return Error::make(ErrorKind::kUnavailable, registry.base() + " answered " +
+                                                      std::to_string(response.status) + " for " +
+                                                      config.digest);
+    const std::string digest = "sha256:" + sha256_hex(response.body);
+    if (digest != config.digest)
+      return Error::invalid("image config verification failed for digest " + config.digest +
+                            ": the registry sent " + digest);
+    return response.body;
+  }
+
+  Result<std::vector<LayerRecord>> fetch_layers(Registry& registry,
+                                                const ManifestDocument& manifest,
+                                                const ImageConfig& config) {
+    const std::size_t count = manifest.layers.size();
+    std::vector<LayerRecord> out(count);
+    std::mutex mutex;
+    std::optional<Error> failure;
+    std::atomic<std::size_t> next{0};
+    for (const Descriptor& layer : manifest.layers)
+      report(short_layer(layer.digest), "Pulling fs layer");
+    const auto work = [&] {
+      Registry mine = registry.copy();
+      for (std::size_t i = next++; i < count; i = next++) {
+        // The same layer twice in one image is fetched once, by whoever comes first.
+        std::size_t first = i;
+        for (std::size_t j = 0; j < i; ++j) {
+          if (config.diff_ids[j] == config.diff_ids[i]) first = std::min(first, j);
+        }
+        if (first != i) continue;
+        auto layer = fetch_layer(mine, manifest.layers[i], config.diff_ids[i]);
+        const std::lock_guard lock(mutex);
+        if (!layer.ok()) {
+          if (!failure) failure = std::move(layer).error();
+          next = count;
+          return;
+        }
+        out[i] = std::move(*layer);
+      }
+    };
+    {
+      std::vector<std::jthread> threads;
+      const std::size_t workers = std::min<std::size_t>(
+          count, static_cast<std::size_t>(std::max(1, options_.parallel_downloads)));
+      for (std::size_t i = 0; i < workers; ++i) threads.emplace_back(work);
+    }
+    if (failure) return std::move(*failure);
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t j = 0; j < i && out[i].diff_id.empty(); ++j) {
+        if (config.diff_ids[j] == config.diff_ids[i]) out[i] = out[j];
+      }
+    }
+    return out;
+  }
+
+  Result<LayerRecord> fetch_layer(Registry& registry, const Descriptor& descriptor,
+                                  const std::string& diff_id) {
+    const std::string id = short_layer(descriptor.digest);
+    LayerStore& layers = store_.layer_store();
+    if (const auto present = layers.find_layer(diff_id);
+        present && layers.has_blob(present->blob)) {
+      report(id, "Already exists");
+      return *present;
+    }
+    BlobWriter blob = TRY(layers.new_blob());
+    Channel channel;
+    std::optional<Error> broken;
+    // This thread unpacks what the other one downloads, hashes and stores.
+    std::jthread downloading([&] {
+      Status done = download(registry, descriptor, blob, channel);
+      if (done.ok()) {
+        report(id, "Verifying Checksum");
+        report(id, "Download complete");
+        channel.finish(std::nullopt);
+      } else {
+        broken = std::move(done).error();
+        channel.finish(broken);
+      }
+    });
+    const auto plain = decompress(channel);
+    auto unpacked = [&] {
+      const auto ahead = read_ahead(*plain);
+      return layers.unpack(*ahead);
+    }();
+    // A gzip stream may be followed by bytes that no decompressor wants.
+    while (unpacked.ok()) {
+      const auto rest = channel.next();
+      if (!rest.ok() || rest->empty()) break;
+    }
+    channel.abandon();
+    downloading.join();
+    // The digest comes first: with a wrong one the content proves nothing.
+    if (broken && broken->kind != ErrorKind::kCancelled)
+      return std::move(*broken).while_("pulling layer " + descriptor.digest);
+    if (broken && options_.stop.stop_requested()) return std::move(*broken);
+    const bool complete = blob.size() == descriptor.size;
+    if (complete) {
+      const std::string digest = TRY_WHILE(layers.finish_blob(std::move(blob), descriptor.digest),
+                                           "filesystem layer verification failed");
+    }
+    if (!unpacked.ok()) {
+      if (complete) layers.remove_blob(descriptor.digest);
+      return std::move(unpacked).error().while_("pulling layer " + descriptor.digest);
+    }
+    if (!complete)
+      return Error::invalid("filesystem layer verification failed: " + descriptor.digest +
+                            " has another size than the manifest says");
+    report(id, "Extracting", descriptor.size, descriptor.size);
+    if (unpacked->diff_id != diff_id) {
+      layers.remove_blob(descriptor.digest);
+      return Error::invalid("layer content mismatch: the configuration says diff id " + diff_id +
+                            ", the layer " + descriptor.digest + " has " + unpacked->diff_id);
+    }
+    LayerRecord record{.diff_id = diff_id,
+                       .blob = descriptor.digest,
+                       .media_type = descriptor.media_type,
+                       .blob_size = descriptor.size,
+                       .size = unpacked->size};
+    TRY(layers.install(std::move(unpacked->directory), record));
+    report(id, "Pull complete");
+    return record;
+  }
+
+  // Fetches the blob into the file and the channel; a cut connection is taken up where it broke.
+  Status download(Registry& registry, const Descriptor& descriptor, BlobWriter& blob,
+                  Channel& channel) {
+    const std::string id = short_layer(descriptor.digest);
+    std::chrono::milliseconds wait = options_.first_backoff;
+    std::int64_t reported = 0;
+    for (int attempt = 1;; ++attempt) {
+      HttpRequest request;
+      request.range_from = blob.size();
+      std::int64_t skip = 0;
+      bool first = true;
+      request.on_data = [&](long status, std::string_view bytes) -> Status {
+        // A server that does not know Range begins again: pass over what we have.
+        if (std::exchange(first, false) && status == 200) skip = blob.size();
+        const std::size_t drop =
+            std::min<std::size_t>(bytes.size(), static_cast<std::size_t>(skip));
+        skip -= static_cast<std::int64_t>(drop);
+        bytes.remove_prefix(drop);
+        if (blob.size() + static_cast<std::int64_t>(bytes.size()) > descriptor.size) {
+          return Error::invalid("digest mismatch: " + descriptor.digest + " is longer than the " +
+                                std::to_string(descriptor.size) + " bytes of the manifest");
+        }
+        TRY(blob.write(bytes));
+        if (blob.size() - reported >= (512 << 10)) {
+          reported = blob.size();
+          report(id, "Downloading", blob.size(), descriptor.size);
+        }
+        return channel.write(bytes);
+      };
+      const std::int64_t before = blob.size();
+      const auto response = registry.request(std::move(request), "blobs/" + descriptor.digest);
+      if (response.ok() && (response->status == 200 || response->status == 206) &&
+          blob.size() == descriptor.size)
+        return ok_status();
+      if (descriptor.size == blob.size()) return ok_status();
+      if (!response.ok() && response.error().kind != ErrorKind::kUnavailable)
+        return response.error();
+      if (response.ok() && response->status != 200 && response->status != 206) {
+        const ErrorKind kind =
+            response->status == 404 ? ErrorKind::kNotFound : ErrorKind::kUnavailable;
+        return Error::make(kind, registry.base() + " answered " + std::to_string(response->status) +
+                                     " for blob " + descriptor.digest);
+      }
+      if (blob.size() > before) {
+        attempt = 1;  // it moves on
+        wait = options_.first_backoff;
+      }
+      if (attempt >= options_.attempts) {
+        if (!response.ok()) return response.error();
+        return Error::make(ErrorKind::kUnavailable, "blob " + descriptor.digest + " ended after " +
+                                                        std::to_string(blob.size()) + " of " +
+                                                        std::to_string(descriptor.size) + " bytes");
+      }
+      report(id, "Retrying in " + std::to_string(std::max<std::int64_t>(1, wait.count() / 1000)) +
+                     " seconds");
+      std::mutex mutex;
+      std::condition_variable_any changed;
+      std::unique_lock lock(mutex);
+      changed.wait_for(lock, options_.stop, wait, [] { return false; });
+      if (options_.stop.stop_requested()) return Error::make(ErrorKind::kCancelled, "cancelled");
+      wait *= 2;
+    }
+  }
+
+  Store& store_;
+  const Reference& reference_;
+  const PullOptions& options_;
+  std::mutex progress_mutex_;
+  std::string content_type_;
+};
+
+}  // namespace
+
+Result<Image> pull(Store& store, const Reference& reference, const PullOptions& options) {
+  return Puller(store, reference, options).run();
+}
+
+}  // namespace stack::images
