@@ -1,16 +1,19 @@
 #include "engine/projects.h"
 
-#include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/log.h"
 #include "compose/loader.h"
+#include "compose/render.h"
 #include "engine/containers.h"
 #include "engine/daemon.h"
 #include "engine/local_engine.h"
 #include "engine/project_options.h"
+#include "engine/state_store.h"
 #include "scheduler/run.h"
+#include "scheduler/supervisor.h"
 
 namespace stack::engine {
 
@@ -107,66 +110,85 @@ Result<Request> parse_request(const std::string& verb, std::string_view text) {
   return request;
 }
 
-bool ends_things(const std::string& verb) { return verb == "down" || verb == "stop" || verb == "kill" || verb == "rm"; }
+// A declared project in the state store: the canonical document, what travels beside it, and which replicas are kept.
+std::string to_record(const scheduler::Kept& kept) {
+  json replicas = json::object();
+  for (const auto& [service, numbers] : kept.replicas) replicas[service] = numbers;
+  return dump({{"project", compose::to_json(*kept.project)},
+               {"working_dir", kept.project->working_dir},
+               {"config_files", kept.project->config_files},
+               {"environment_files", kept.project->environment_files},
+               {"replicas", std::move(replicas)}});
+}
+
+Result<scheduler::Kept> parse_record(const std::string& text) {
+  const json record = json::parse(text, nullptr, false);
+  if (!record.is_object()) return Error::make(ErrorKind::kInternal, "the record is not JSON");
+  auto project = TRY(compose::load_canonical(record.value("project", "")));
+  project.working_dir = record.value("working_dir", "");
+  project.config_files = strings(record, "config_files");
+  project.environment_files = strings(record, "environment_files");
+  scheduler::Kept kept;
+  if (const auto it = record.find("replicas"); it != record.end() && it->is_object()) {
+    for (const auto& [service, numbers] : it->items()) {
+      for (const auto& number : numbers) kept.replicas[service].insert(number.get<int>());
+    }
+  }
+  kept.project = std::make_shared<const compose::Project>(std::move(project));
+  return kept;
+}
 
 }  // namespace
 
 struct Projects::Impl {
-  explicit Impl(Services& shared) : services(shared), engine(shared), timers(shared.loop) {}
-
-  struct Job {
-    std::string name;
-    Request request;
-    std::function<void(std::string)> line;
-    std::function<void()> finished;
-    scheduler::RunHandle handle;
-    bool begun = false, cancelled = false;
-  };
-  using JobPtr = std::shared_ptr<Job>;
+  explicit Impl(Services& shared)
+      : services(shared),
+        engine(shared),
+        timers(shared.loop),
+        supervisor({engine, timers},
+                   {[this](const std::string& name, const scheduler::Kept* kept) { store(name, kept); },
+                    [](const std::string& name, const std::string& message) { log_info("project {}: {}", name, message); }}) {}
 
   Services& services;
   LocalEngine engine;
   scheduler::LoopTimers timers;
-  std::map<std::string, std::deque<JobPtr>> jobs;  // by project; the front one runs
+  scheduler::Supervisor supervisor;
+  int active = 0;
 
-  void begin(const JobPtr& job);
-  void end(const JobPtr& job);
-  void cancel(const JobPtr& job);
-  Result<scheduler::RunHandle> start(const JobPtr& job);
+  void store(const std::string& name, const scheduler::Kept* kept) {
+    const Status stored = kept != nullptr ? services.state.put("project", name, to_record(*kept)) : services.state.erase("project", name);
+    if (!stored.ok()) log_error("project {}: {}", name, stored.error().to_string());
+  }
+  Result<scheduler::RunHandle> start(const std::string& name, const Request& request, scheduler::ProgressSink progress,
+                                     scheduler::RunDone done);
 };
 
 namespace {
-class JobRun final : public Projects::Run {
+class CancellingRun final : public Projects::Run {
  public:
-  explicit JobRun(std::function<void()> cancel) : cancel_(std::move(cancel)) {}
-  ~JobRun() override { cancel_(); }
+  explicit CancellingRun(scheduler::RunHandle handle) : handle_(std::move(handle)) {}
+  ~CancellingRun() override {
+    if (!handle_.finished()) handle_.cancel();
+  }
 
  private:
-  std::function<void()> cancel_;
+  scheduler::RunHandle handle_;
 };
 }  // namespace
 
-Result<scheduler::RunHandle> Projects::Impl::start(const JobPtr& job) {
-  const Request& r = job->request;
+Result<scheduler::RunHandle> Projects::Impl::start(const std::string& name, const Request& r, scheduler::ProgressSink progress,
+                                                   scheduler::RunDone done) {
   const scheduler::RunContext context{engine, timers};
-  const auto progress = [job](const scheduler::ProgressLine& line) { job->line(dump(to_json(line))); };
-  const auto done = [this, job](Result<scheduler::RunResult> result) {
-    if (result.ok()) {
-      const bool dry_run = job->request.options.value("dry_run", false);
-      job->line(dump({{"result", to_json(job->request.verb, *result, dry_run)}}));
-    } else {
-      job->line(dump(to_json(result.error())));
-    }
-    end(job);
-  };
-  if (r.verb == "up") return scheduler::start_up(context, r.project, TRY(up_options(r.options)), progress, done);
-  if (r.verb == "down") return scheduler::start_down(context, job->name, r.project, TRY(down_options(r.options)), progress, done);
-  if (r.verb == "build") return scheduler::start_build(context, r.project, TRY(image_options(r.options)), progress, done);
-  if (r.verb == "pull") return scheduler::start_pull(context, r.project, TRY(image_options(r.options)), progress, done);
+  if (r.verb == "up") return supervisor.up(r.project, TRY(up_options(r.options)), std::move(progress), std::move(done));
+  if (r.verb == "down") {
+    return supervisor.down(name, r.project, TRY(down_options(r.options)), std::move(progress), std::move(done));
+  }
+  if (r.verb == "build") return scheduler::start_build(context, r.project, TRY(image_options(r.options)), std::move(progress), std::move(done));
+  if (r.verb == "pull") return scheduler::start_pull(context, r.project, TRY(image_options(r.options)), std::move(progress), std::move(done));
   if (r.verb == "run") {
     auto options = TRY(run_options(r.options));
     options.service = r.service;
-    return scheduler::start_run(context, r.project, std::move(options), progress, done);
+    return supervisor.run(r.project, std::move(options), std::move(progress), std::move(done));
   }
   static const std::map<std::string, scheduler::Verb> kVerbs = {
       {"start", scheduler::Verb::kStart}, {"stop", scheduler::Verb::kStop},   {"restart", scheduler::Verb::kRestart},
@@ -174,72 +196,49 @@ Result<scheduler::RunHandle> Projects::Impl::start(const JobPtr& job) {
       {"rm", scheduler::Verb::kRemove}};
   const auto verb = kVerbs.find(r.verb);
   if (verb == kVerbs.end()) return Error::not_found("no such project operation: " + r.verb);
-  return scheduler::start_verb(context, verb->second, job->name, r.project, TRY(services_options(r.options)), progress, done);
-}
-
-void Projects::Impl::begin(const JobPtr& job) {
-  job->begun = true;
-  auto handle = start(job);
-  if (handle.ok()) {
-    job->handle = std::move(handle).value();
-    return;
-  }
-  job->line(dump(to_json(handle.error())));
-  end(job);
-}
-
-void Projects::Impl::end(const JobPtr& job) {
-  // Later, so that neither the run nor its client is destroyed inside its own callback.
-  services.loop.post([this, job] {
-    auto& queue = jobs[job->name];
-    queue.erase(std::remove(queue.begin(), queue.end(), job), queue.end());
-    job->finished();
-    if (const auto it = jobs.find(job->name); it != jobs.end()) {
-      if (it->second.empty()) {
-        jobs.erase(it);
-      } else if (!it->second.front()->begun) {
-        begin(it->second.front());
-      }
-    }
-  });
-}
-
-void Projects::Impl::cancel(const JobPtr& job) {
-  if (job->cancelled) return;
-  job->cancelled = true;
-  if (job->begun) return job->handle.cancel();
-  job->line(dump(to_json(Error::make(ErrorKind::kCancelled, "cancelled"))));
-  end(job);
+  return supervisor.verb(verb->second, name, r.project, TRY(services_options(r.options)), std::move(progress), std::move(done));
 }
 
 Projects::Projects(Services& services) : impl_(std::make_unique<Impl>(services)) {}
 Projects::~Projects() = default;
 
-Result<std::unique_ptr<Projects::Run>> Projects::run(const std::string& project, const std::string& verb, std::string_view body,
-                                                     std::function<void(std::string)> line, std::function<void()> finished) {
-  auto job = std::make_shared<Impl::Job>();
-  job->name = project;
-  job->request = TRY(parse_request(verb, body));
-  job->line = std::move(line);
-  job->finished = std::move(finished);
-  auto& queue = impl_->jobs[project];
-  if (ends_things(verb)) {
-    const auto earlier = queue;
-    for (const auto& other : earlier) {
-      if (!ends_things(other->request.verb)) impl_->cancel(other);
+void Projects::adopt() {
+  auto records = impl_->services.state.all("project");
+  if (!records.ok()) {
+    log_error("reading projects: {}", records.error().to_string());
+    return;
+  }
+  for (const auto& [name, text] : *records) {
+    auto kept = parse_record(text);
+    if (kept.ok()) {
+      impl_->supervisor.restore(std::move(kept).value());
+    } else {
+      log_error("project {}: {}", name, kept.error().to_string());
     }
   }
-  queue.push_back(job);
-  if (queue.size() == 1) {
-    impl_->services.loop.post([impl = impl_.get(), job] {
-      if (!job->begun && !job->cancelled) impl->begin(job);
-    });
-  }
-  std::unique_ptr<Run> handle = std::make_unique<JobRun>([impl = impl_.get(), job] { impl->cancel(job); });
-  return handle;
 }
 
-bool Projects::busy() const { return !impl_->jobs.empty(); }
+Result<std::unique_ptr<Projects::Run>> Projects::run(const std::string& project, const std::string& verb, std::string_view body,
+                                                     std::function<void(std::string)> line, std::function<void()> finished) {
+  const Request request = TRY(parse_request(verb, body));
+  const auto progress = [line](const scheduler::ProgressLine& what) { line(dump(to_json(what))); };
+  const bool dry_run = request.options.value("dry_run", false);
+  const auto done = [impl = impl_.get(), line, finished = std::move(finished), verb, dry_run](Result<scheduler::RunResult> result) {
+    if (result.ok()) {
+      line(dump({{"result", to_json(verb, *result, dry_run)}}));
+    } else {
+      line(dump(to_json(result.error())));
+    }
+    --impl->active;
+    finished();
+  };
+  auto handle = TRY(impl_->start(project, request, progress, done));
+  ++impl_->active;
+  std::unique_ptr<Run> run = std::make_unique<CancellingRun>(std::move(handle));
+  return run;
+}
+
+bool Projects::busy() const { return impl_->active > 0; }
 
 std::vector<ProjectListing> Projects::list(bool all) const {
   struct Seen {

@@ -21,11 +21,12 @@ class Projects {
  public:
   explicit Projects(Services& services);
   ~Projects();
+  void adopt();  // projects declared before the engine stopped are kept up again
 
   // One run of a verb ("up", "down", "start", ...). `body` is the request's JSON, see docs/api.md. `line` is called with each
   // JSON line of the answer (without newline), `finished` once after the last. Destroying the Run cancels it: steps under way
-  // end, none is begun. kInvalid when the request cannot be understood. A run waits for an earlier one of the same project;
-  // one that ends things (down, stop, kill, rm) cancels the earlier one first.
+  // end, none is begun. kInvalid when the request cannot be understood. Runs of one
+  // project take turns: scheduler/supervisor.h.
   class Run {
    public:
     virtual ~Run() = default;

@@ -93,6 +93,7 @@ Status serve(bool on_demand) {
   FirewallGuard firewall(services);
   firewall.restore();
   netd.settle();
+  projects.adopt();
 
   auto server = TRY(api::HttpServer::listen(loop, paths.run / "stack.sock", api::make_router(services)));
   log_info("stackd is ready at {}", (paths.run / "stack.sock").string());
