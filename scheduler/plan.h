@@ -130,6 +130,7 @@ struct AwaitCondition {
   std::string service;
   Condition condition = Condition::kStarted;
   bool required = true;  // false: a failure is a warning, and what comes after goes on
+  bool final = false;    // of --wait: its time limit counts when nothing else is left to do
 };
 // Joins many steps to one, so that edges stay few; nothing to do.
 struct Milestone {
@@ -159,6 +160,9 @@ struct Plan {
   std::vector<ProgressEvent>
       kept;  // what is already as it should be: "Container proj-web-1" Running
   std::vector<std::string> warnings;
+  std::vector<ContainerRef> targets;  // what the command was about, as it is afterwards
+  std::vector<ContainerRef>
+      replicas;  // up: every replica that it leaves, those of dependencies too
 
   bool empty() const { return steps.empty(); }
 };

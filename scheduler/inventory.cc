@@ -1,0 +1,61 @@
+#include "scheduler/inventory.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace stack::scheduler {
+
+const Containers& Inventory::of(const std::string& service) const {
+  static const Containers kNone;
+  const auto it = replicas.find(service);
+  return it == replicas.end() ? kNone : it->second;
+}
+
+Inventory take_inventory(const compose::Project& project, const Observed& observed) {
+  Inventory inventory;
+  for (const ObservedContainer& c : observed.containers) {
+    const bool declared =
+        project.services.contains(c.service) || project.disabled_services.contains(c.service);
+    if (!declared) {
+      inventory.orphans.push_back(&c);
+    } else if (!c.one_off) {
+      inventory.replicas[c.service].push_back(&c);
+    } else if (is_active(c) || c.state == ContainerState::kCreated) {
+      inventory.one_offs.push_back(&c);
+    } else {
+      inventory.orphans.push_back(&c);
+    }
+  }
+  const auto by_name = [](const ObservedContainer* a, const ObservedContainer* b) {
+    return a->name < b->name;
+  };
+  const auto by_number = [](const ObservedContainer* a, const ObservedContainer* b) {
+    return std::tie(a->number, a->created_at, a->id) < std::tie(b->number, b->created_at, b->id);
+  };
+  for (auto& [service, containers] : inventory.replicas)
+    std::sort(containers.begin(), containers.end(), by_number);
+  std::sort(inventory.one_offs.begin(), inventory.one_offs.end(), by_name);
+  std::sort(inventory.orphans.begin(), inventory.orphans.end(), by_name);
+  return inventory;
+}
+
+ContainerRef ref_of(const ObservedContainer& c) { return {c.id, c.name, c.service, c.number, 0}; }
+
+bool is_active(const ObservedContainer& c) {
+  return c.state == ContainerState::kRunning || c.state == ContainerState::kPaused ||
+         c.state == ContainerState::kRestarting;
+}
+
+Result<std::set<std::string>> select_services(const compose::Project& project,
+                                              const std::vector<std::string>& names) {
+  std::set<std::string> selected(names.begin(), names.end());
+  for (const std::string& name : selected) {
+    if (!project.services.contains(name)) return Error::not_found("no such service: " + name);
+  }
+  if (selected.empty()) {
+    for (const auto& [name, service] : project.services) selected.insert(name);
+  }
+  return selected;
+}
+
+}  // namespace stack::scheduler

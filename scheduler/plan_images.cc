@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <map>
+
+#include "scheduler/graph.h"
+#include "scheduler/inventory.h"
+#include "scheduler/labels.h"
+#include "scheduler/plan_builder.h"
+#include "scheduler/reconcile.h"
+
+namespace stack::scheduler {
+
+namespace {
+
+std::string policy_of(const compose::Service& service, PullPolicy chosen) {
+  switch (chosen) {
+    case PullPolicy::kAlways:
+      return "always";
+    case PullPolicy::kMissing:
+      return "missing";
+    case PullPolicy::kNever:
+      return "never";
+    case PullPolicy::kFromFile:
+      break;
+  }
+  return service.pull_policy;
+}
+
+StepWords image_words(const EnsureImage& op) {
+  if (op.pull) return {op.service, "Pulling", "Pulled"};
+  return {op.reference, "Building", "Built"};
+}
+
+std::set<std::string> built_references(const compose::Project& project) {
+  std::set<std::string> references;
+  for (const auto& [name, service] : project.services) {
+    if (service.build) references.insert(image_reference(project, service));
+  }
+  return references;
+}
+
+// Services whose images another service's build starts from: additional_contexts with service:x.
+std::vector<int> steps_of_contexts(const compose::Build& build,
+                                   const std::map<std::string, int>& steps) {
+  std::vector<int> after;
+  for (const auto& [name, context] : build.additional_contexts) {
+    const auto step = steps.find(std::string(service_reference(context)));
+    if (step != steps.end()) after.push_back(step->second);
+  }
+  return after;
+}
+
+}  // namespace
+
+ObserveRequest what_to_observe(const compose::Project& project) {
+  ObserveRequest request;
+  request.project = project.name;
+  std::set<std::string> images;
+  for (const auto& [name, service] : project.services) {
+    if (!service.provider) images.insert(image_reference(project, service));
+  }
+  request.images.assign(images.begin(), images.end());
+  for (const auto& [key, network] : project.networks) request.networks.push_back(network.name);
+  for (const auto& [key, volume] : project.volumes) request.volumes.push_back(volume.name);
+  return request;
+}
+
+Result<Plan> plan_images(const compose::Project& project, const Observed& observed,
+                         const UpOptions& options) {
+  using Build = EnsureImage::Build;
+  PlanBuilder builder;
+  if (options.only_missing) return builder.take();
+  const auto named = TRY(select_services(project, options.services));
+  const Graph graph = TRY(make_graph(project.services));
+  const auto selected = options.no_deps ? named : with_dependencies(graph, named);
+  const auto built = built_references(project);
+  std::set<std::string> pulled;
+  std::map<std::string, int> steps;
+
+  for (const std::string& name : graph.order) {
+    const compose::Service& service = project.services.at(name);
+    if (!selected.contains(name) || service.provider) continue;
+    const std::string reference = image_reference(project, service);
+    const bool present = observed.image_ids.contains(reference);
+    const std::string policy = policy_of(service, options.pull);
+    std::string cause = "it is not present";
+
+    EnsureImage op{name, reference, false, Build::kNo, options.no_cache, false, options.build_args};
+    if (service.build && !options.no_build) {
+      if (options.build || policy == "build") {
+        op.build = Build::kYes;
+        cause = options.build ? "--build" : "pull_policy is build";
+      } else if (!present) {
+        op.build = Build::kYes;
+      }
+    }
+    const bool forced = op.build == Build::kYes && (options.build || policy == "build");
+    if (!service.image.empty() && policy != "never" && policy != "build" && !forced) {
+      const bool always = policy == "always";
+      op.pull = always || (!present && (service.build || !built.contains(reference)));
+      if (always) cause = "pull_policy is always";
+    }
+    if (op.pull && service.build && !options.no_build) op.build = Build::kIfPullFails;
+    if (!op.pull && op.build == Build::kNo) continue;
+    if (op.build == Build::kNo && !pulled.insert(reference).second) continue;
+    const StepWords words = image_words(op);
+    std::vector<int> after =
+        service.build ? steps_of_contexts(*service.build, steps) : std::vector<int>{};
+    steps[name] = builder.add(std::move(op), cause, std::move(after), words);
+  }
+  return builder.take();
+}
+
+Result<Plan> plan_build(const compose::Project& project, const ImageOptions& options) {
+  PlanBuilder builder;
+  const auto named = TRY(select_services(project, options.services));
+  const Graph graph = TRY(make_graph(project.services));
+  const auto selected = options.with_dependencies ? with_dependencies(graph, named) : named;
+  std::map<std::string, int> steps;
+  for (const std::string& name : graph.order) {
+    const compose::Service& service = project.services.at(name);
+    if (!selected.contains(name) || !service.build) continue;
+    EnsureImage op{name,
+                   image_reference(project, service),
+                   false,
+                   EnsureImage::Build::kYes,
+                   options.no_cache,
+                   options.pull,
+                   options.build_args};
+    const StepWords words = image_words(op);
+    steps[name] = builder.add(std::move(op), "", steps_of_contexts(*service.build, steps), words);
+  }
+  if (builder.plan().empty()) builder.plan().warnings.push_back("No services to build");
+  return builder.take();
+}
+
+Result<Plan> plan_pull(const compose::Project& project, const Observed& observed,
+                       const ImageOptions& options) {
+  PlanBuilder builder;
+  const auto selected = TRY(select_services(project, options.services));
+  const auto built = built_references(project);
+  std::map<std::string, std::string> pulled;  // reference -> service
+  const auto skip = [&](const std::string& name, const std::string& why) {
+    builder.plan().kept.push_back({name, "Skipped", ProgressKind::kDone, why, {}, 0, 0});
+  };
+  for (const std::string& name : selected) {
+    const compose::Service& service = project.services.at(name);
+    const std::string policy = policy_of(service, options.policy);
+    if (service.image.empty()) {
+      skip(name, "No image to be pulled");
+      continue;
+    }
+    const bool present = observed.image_ids.contains(service.image);
+    if (policy == "never" || policy == "build") {
+      skip(name, "");
+    } else if (options.ignore_buildable && built.contains(service.image)) {
+      skip(name, "Image can be built");
+    } else if (present && (policy == "missing" || policy == "if_not_present")) {
+      skip(name, "Image is already present locally");
+    } else if (const auto [it, fresh] = pulled.emplace(service.image, name); !fresh) {
+      skip(name, "Image is already being pulled by " + it->second);
+    } else {
+      EnsureImage op{name, service.image, true, EnsureImage::Build::kNo, false, false, {}};
+      const StepWords words = image_words(op);
+      builder.add(std::move(op), "", {}, words);
+    }
+  }
+  return builder.take();
+}
+
+}  // namespace stack::scheduler

@@ -1,0 +1,115 @@
+#include <fmt/core.h>
+
+#include "scheduler/conditions.h"
+#include "scheduler/up_planner.h"
+
+namespace stack::scheduler {
+
+namespace {
+using Condition = AwaitCondition::Condition;
+}
+
+int UpPlanner::await(const std::string& service, Condition condition, bool required,
+                     std::string cause, bool final) {
+  const auto known = awaits_.find({service, condition, required});
+  if (known != awaits_.end()) return known->second;
+  const ServiceState& state = services_.at(service);
+  int step = 0;
+  bool met = false;
+  if (state.started == 0) {
+    Containers replicas;
+    for (const Replica& replica : state.replicas) {
+      if (replica.observed != nullptr) replicas.push_back(replica.observed);
+    }
+    met = evaluate(condition, service, replicas).state == Verdict::State::kMet;
+    if (met && condition != Condition::kStarted && condition != Condition::kRunningOrHealthy) {
+      const char* word = condition == Condition::kCompleted ? "Exited" : "Healthy";
+      for (const ObservedContainer* c : replicas) {
+        builder_.plan().kept.push_back(
+            {"Container " + c->name, word, ProgressKind::kDone, {}, {}, 0, 0});
+      }
+    }
+  }
+  if (!met) {
+    // An optional dependency that could not be started is waited for no longer than a failed one.
+    const int before = state.started != 0 ? state.started : barrier_;
+    step = required ? builder_.add(AwaitCondition{service, condition, required, final},
+                                   std::move(cause), {before})
+                    : builder_.add(AwaitCondition{service, condition, required, final},
+                                   std::move(cause), {}, {}, {before});
+  }
+  awaits_[{service, condition, required}] = step;
+  return step;
+}
+
+std::vector<int> UpPlanner::conditions(const std::string& name) {
+  std::vector<int> after;
+  if (options_.no_deps) return after;
+  for (const Edge& edge : graph_.dependencies.at(name)) {
+    const auto state = services_.find(edge.service);
+    if (state == services_.end() || state->second.replicas.empty()) continue;
+    if (edge.condition == Condition::kStarted && edge.required) {
+      after.push_back(state->second.started);
+    } else {
+      after.push_back(await(edge.service, edge.condition, edge.required, name + " depends on it"));
+    }
+  }
+  return after;
+}
+
+void UpPlanner::plan_start(const std::string& name) {
+  ServiceState& state = services_.at(name);
+  if (state.replicas.empty()) return;
+  std::vector<int> after = conditions(name);
+  after.push_back(barrier_);
+  const compose::Service& service = project_.services.at(name);
+  for (const Replica& replica : state.replicas) {
+    if (!replica.start) continue;
+    if (replica.unpause) {
+      state.started = builder_.add(UnpauseContainer{replica.ref}, "it is paused", after,
+                                   container_words(replica.ref.name, "", "Unpaused"));
+    } else {
+      const bool stopped =
+          replica.observed != nullptr && stopped_ids_.contains(replica.observed->id);
+      std::string cause = replica.observed == nullptr ? "it is new"
+                          : stopped                   ? "it was stopped for this"
+                                    : fmt::format("it is {}", to_string(replica.observed->state));
+      state.started = builder_.add(StartContainer{replica.ref}, std::move(cause), after,
+                                   container_words(replica.ref.name, "Starting", "Started"));
+      for (const compose::Hook& hook : service.post_start) {
+        state.started = builder_.add(RunHook{replica.ref, RunHook::When::kPostStart, hook},
+                                     "it has started", {state.started});
+      }
+    }
+    after = {state.started};  // one after the other: a fixed host port goes to the first
+  }
+}
+
+// Containers of services that are not part of this command, stopped because a network they are on
+// was replaced.
+void UpPlanner::plan_other_starts() {
+  if (stopped_ids_.empty()) return;
+  for (const ObservedContainer& c : observed_.containers) {
+    if (!stopped_ids_.contains(c.id)) continue;
+    if (!c.one_off && services_.contains(c.service)) continue;
+    builder_.add(StartContainer{ref_of(c)}, "it was stopped for this", {barrier_},
+                 container_words(c.name, "Starting", "Started"));
+  }
+}
+
+void UpPlanner::plan_wait() {
+  std::set<std::string> jobs;
+  for (const std::string& name : selected_) {
+    for (const Edge& edge : graph_.dependencies.at(name)) {
+      if (edge.condition == Condition::kCompleted) jobs.insert(edge.service);
+    }
+  }
+  for (const std::string& name : graph_.order) {
+    const auto state = services_.find(name);
+    if (state == services_.end() || state->second.replicas.empty()) continue;
+    await(name, jobs.contains(name) ? Condition::kCompleted : Condition::kRunningOrHealthy, true,
+          "--wait", true);
+  }
+}
+
+}  // namespace stack::scheduler
