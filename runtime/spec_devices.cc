@@ -42,8 +42,8 @@ Result<Device> device_at(const std::string& host_path, const std::string& contai
 // /dev itself.
 void nodes_below(const std::string& host_dir, const std::string& container_dir, bool top,
                  std::vector<Device>* devices) {
-  static constexpr std::array<std::string_view, 9> kOwn = {
-      "pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev", "log"};
+  static constexpr std::array<std::string_view, 10> kOwn = {
+      "pts", "shm", "fd", "mqueue", "console", "ptmx", ".lxc", ".lxd-mounts", ".udev", "log"};
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(host_dir, error)) {
     const std::string name = entry.path().filename().string();
