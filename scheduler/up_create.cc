@@ -55,9 +55,12 @@ std::optional<std::string> UpPlanner::divergence(const compose::Service& service
     if (network == project_.networks.end()) continue;
     const std::string& name = network->second.name;
     const auto existing = observed_.networks.find(name);
-    if (existing == observed_.networks.end() || replaced_networks_.contains(name)) continue;
     const auto attached = c.networks.find(name);
-    if (attached == c.networks.end() || attached->second != existing->second.id) {
+    // Who is on a network that is replaced is put on the new one; who has been taken off already,
+    // by a replacement that was cut short, is not.
+    const bool moves = replaced_networks_.contains(name);
+    if (attached == c.networks.end() || existing == observed_.networks.end() ||
+        (!moves && attached->second != existing->second.id)) {
       return fmt::format("it is not attached to network {}", name);
     }
   }
