@@ -47,9 +47,9 @@ struct ContainerNames {
   std::string id;
   std::string name;                     // container name, for PTR
   std::vector<NameEndpoint> endpoints;  // eth0, eth1, ... in this order
-  std::vector<NameLink> links;
-  std::vector<std::string>
-      upstream;  // `dns:` servers, asked from inside the container; empty: the host's resolvers
+  std::vector<NameLink> links = {};
+  // `dns:` servers, asked from inside the container; empty: the host's resolvers.
+  std::vector<std::string> upstream = {};
   bool internal_only = false;  // all its networks are internal: never forward
 
   bool operator==(const ContainerNames&) const = default;

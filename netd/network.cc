@@ -217,6 +217,12 @@ Result<bool> firewall_intact() {
 Result<Fd> watch_firewall() {
   Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
   if (!fd) return Error::os(errno, "opening a netlink socket");
+  // Bound, because the kernel never delivers a broadcast to a socket without an address.
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return Error::os(errno, "binding a netlink socket");
+  }
   const int group = NFNLGRP_NFTABLES;
   if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
     return Error::os(errno, "subscribing to firewall changes");

@@ -224,7 +224,7 @@ void NftBatch::add_chain(const std::string& chain, const std::optional<BaseChain
     out_.put_be32(NFTA_HOOK_HOOKNUM, base->hook);
     out_.put_be32(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(base->priority));
     out_.close(hook);
-    out_.put_be32(NFTA_CHAIN_POLICY, NF_ACCEPT);
+    out_.put_be32(NFTA_CHAIN_POLICY, base->policy);
     out_.put_string(NFTA_CHAIN_TYPE, base->type);
   }
   out_.end();

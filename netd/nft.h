@@ -81,6 +81,7 @@ struct BaseChain {
   std::string type;  // filter, nat
   std::uint32_t hook = 0;
   std::int32_t priority = 0;
+  std::uint32_t policy = NF_ACCEPT;
 };
 
 struct SetShape {
