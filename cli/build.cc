@@ -1,0 +1,90 @@
+// build and pull.
+#include <fmt/core.h>
+
+#include <cstdlib>
+
+#include "cli/project_run.h"
+#include "cli/verbs.h"
+#include "compose/project.h"
+
+namespace stack::cli {
+
+namespace {
+
+constexpr FlagSpec kBuildFlags[] = {
+    {"build-arg", 0, FlagType::kList, "Set build-time variables for services"},
+    {"builder", 0, FlagType::kString, "", "", true},
+    {"memory", 'm', FlagType::kString, "", "", true},
+    {"no-cache", 0, FlagType::kBool, "Do not use cache when building the image"},
+    {"progress", 0, FlagType::kString, "", "", true},
+    {"pull", 0, FlagType::kBool, "Always attempt to pull a newer version of the image"},
+    {"quiet", 'q', FlagType::kBool, "Suppress the build output"},
+    {"with-dependencies", 0, FlagType::kBool, "Also build dependencies (transitively)"},
+};
+constexpr FlagSpec kPullFlags[] = {
+    {"ignore-buildable", 0, FlagType::kBool, "Ignore images that can be built"},
+    {"ignore-pull-failures", 0, FlagType::kBool,
+     "Pull what it can and ignores images with pull failures"},
+    {"include-deps", 0, FlagType::kBool, "Also pull services declared as dependencies"},
+    {"policy", 0, FlagType::kString, "Apply pull policy (\"missing\"|\"always\")"},
+    {"quiet", 'q', FlagType::kBool, "Pull without printing progress information"},
+};
+
+Result<int> build(Context& context, const Arguments& args) {
+  const compose::Project* project = TRY(context.project(args.positional));
+  TRY(check_services(*project, args.positional));
+  ProjectRequest request;
+  request.verb = "build";
+  request.title = "Building";
+  request.scope = {project->name, project};
+  request.quiet_log = args.on("quiet");
+  request.quiet_steps = args.on("quiet");
+  JsonObject& options = request.options;
+  if (!args.positional.empty()) options.add("services", args.positional);
+  if (args.on("no-cache")) options.add("no_cache", true);
+  if (args.on("pull")) options.add("pull", "always");
+  if (args.on("with-dependencies")) options.add("with_dependencies", true);
+  std::map<std::string, std::string> build_args;
+  for (const std::string& text : args.list("build-arg")) {
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos) {
+      build_args[text.substr(0, equals)] = text.substr(equals + 1);
+    } else if (const char* value = ::getenv(text.c_str())) {
+      build_args[text] = value;
+    }
+  }
+  if (!build_args.empty()) options.add("build_args", build_args);
+  return run_project(context, request);
+}
+
+Result<int> pull(Context& context, const Arguments& args) {
+  const compose::Project* project = TRY(context.project(args.positional));
+  TRY(check_services(*project, args.positional));
+  const std::string policy = args.text("policy");
+  if (!policy.empty() && policy != "missing" && policy != "always") {
+    return Error::invalid(fmt::format("invalid --policy value \"{}\"", policy))
+        .fix("Use missing or always.");
+  }
+  ProjectRequest request;
+  request.verb = "pull";
+  request.title = "Pulling";
+  request.scope = {project->name, project};
+  request.quiet_steps = args.on("quiet");
+  if (!args.positional.empty()) request.options.add("services", args.positional);
+  if (!policy.empty()) request.options.add("pull", policy);
+  for (const auto& [flag, option] : {std::pair{"ignore-buildable", "ignore_buildable"},
+                                     {"ignore-pull-failures", "ignore_pull_failures"},
+                                     {"include-deps", "include_deps"}}) {
+    if (args.on(flag)) request.options.add(option, true);
+  }
+  return run_project(context, request);
+}
+
+}  // namespace
+
+constinit const Command kBuildCommand{
+    "build", "[OPTIONS] [SERVICE...]", "Build or rebuild services", kBuildFlags, 0, build};
+constinit const Command kPullCommand{
+    "pull", "[OPTIONS] [SERVICE...]", "Pull service images", kPullFlags, 0, pull};
+
+}  // namespace stack::cli

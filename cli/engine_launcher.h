@@ -1,0 +1,30 @@
+// Where the engine's socket is, and starting the engine when nobody answers there.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "base/error.h"
+
+namespace stack::cli {
+
+struct EngineAddress {
+  std::string socket;         // path of the unix socket
+  std::string run_directory;  // where stackd.log and the lock are
+  bool may_start = true;      // false when the user named a socket: then it is not ours to start
+};
+
+// $STACK_HOST ("unix:///path" or a path), else $STACK_RUN/stack.sock, else /run/stack/stack.sock.
+Result<EngineAddress> engine_address();
+
+struct LaunchOptions {
+  std::string program;  // empty: stackd beside our own binary
+  std::chrono::milliseconds timeout{10'000};
+};
+
+// Returns when the engine answers /_ping, having started it if nothing answered. Concurrent
+// commands start one engine: the starter holds a lock, the others wait for it and then find the
+// engine there.
+Status ensure_engine(const EngineAddress& address, const LaunchOptions& options = {});
+
+}  // namespace stack::cli

@@ -1,0 +1,66 @@
+#include "cli/session.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "base/fd.h"
+#include "cli/log_stream.h"
+
+namespace stack::cli {
+
+Status run_session(Hijacked connection, const SessionOptions& options) {
+  std::optional<SignalWatch> signals;
+  if (options.signal) {
+    signals.emplace(TRY(SignalWatch::watch({SIGWINCH, SIGINT, SIGTERM})));
+  } else if (options.resize) {
+    signals.emplace(TRY(SignalWatch::watch({SIGWINCH})));
+  }
+  std::optional<RawMode> raw;
+  if (options.tty && options.input && is_terminal(STDIN_FILENO))
+    raw.emplace(TRY(RawMode::enter(STDIN_FILENO)));
+  if (options.resize) {
+    if (const auto size = window_size(STDOUT_FILENO)) options.resize(*size);
+  }
+  FrameDecoder frames(options.tty);
+  const auto show = [&options](OutputStream stream, std::string_view bytes) {
+    // Our reader may be gone; the process goes on until it ends.
+    if (options.output)
+      (void)write_all(stream == OutputStream::kStderr ? STDERR_FILENO : STDOUT_FILENO, bytes);
+  };
+  if (!connection.early.empty()) TRY(frames.feed(connection.early, show));
+  const int socket = connection.socket.get();
+  bool input_open = options.input;
+  char buffer[32768];
+  for (;;) {
+    const int fds[] = {socket, input_open ? STDIN_FILENO : -1, signals ? signals->fd() : -1};
+    for (const int fd : wait_readable(fds, std::nullopt)) {
+      if (signals && fd == signals->fd()) {
+        for (int signal = signals->take(); signal != 0; signal = signals->take()) {
+          if (signal != SIGWINCH) {
+            options.signal(signal);
+          } else if (const auto size = window_size(STDOUT_FILENO); size && options.resize) {
+            options.resize(*size);
+          }
+        }
+      } else if (fd == socket) {
+        const ssize_t n = ::read(socket, buffer, sizeof buffer);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return ok_status();
+        TRY(frames.feed(std::string_view(buffer, static_cast<std::size_t>(n)), show));
+      } else if (fd == STDIN_FILENO) {
+        const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0 ||
+            !write_all(socket, std::string_view(buffer, static_cast<std::size_t>(n))).ok()) {
+          input_open = false;
+          ::shutdown(socket, SHUT_WR);  // end of file for the process; its output goes on
+        }
+      }
+    }
+  }
+}
+
+}  // namespace stack::cli

@@ -1,0 +1,21 @@
+// Every command of the program, each defined in the file of its group.
+#pragma once
+
+#include "cli/command.h"
+
+namespace stack::cli {
+
+extern const Command kUpCommand, kCreateCommand, kDownCommand;                    // up.cc, down.cc
+extern const Command kStartCommand, kStopCommand, kRestartCommand, kKillCommand;  // lifecycle.cc
+extern const Command kRmCommand, kPauseCommand, kUnpauseCommand, kScaleCommand;   // lifecycle.cc
+extern const Command kPsCommand, kLsCommand, kImagesCommand, kVolumesCommand;     // ps.cc, lists.cc
+extern const Command kTopCommand, kPortCommand, kVersionCommand,
+    kStatsCommand;                                                // lists.cc, stats.cc
+extern const Command kLogsCommand, kEventsCommand, kWaitCommand;  // logs.cc, events.cc
+extern const Command kExecCommand, kRunCommand, kAttachCommand,
+    kCpCommand;                                                    // exec.cc, run.cc, cp.cc
+extern const Command kBuildCommand, kPullCommand, kConfigCommand;  // build.cc, config.cc
+extern const Command kImageCommand, kVolumeCommand, kNetworkCommand,
+    kSystemCommand;  // image.cc, objects.cc
+
+}  // namespace stack::cli
