@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "scheduler/conditions.h"
+#include "scheduler/inventory.h"
 
 namespace stack::scheduler {
 
@@ -268,6 +269,7 @@ void Executor::looked(Result<Observed> observed) {
     for (const ObservedContainer& c : observed->containers) {
       if (!c.one_off) replicas[c.service].push_back(&c);
     }
+    for (auto& [service, containers] : replicas) containers = one_per_number(containers);
   }
   for (const int id : std::vector<int>(awaiting_)) {
     if (state(id).first_look > looks_) continue;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "scheduler/labels.h"
+
 namespace stack::scheduler {
 
 const Containers& Inventory::of(const std::string& service) const {
@@ -37,6 +39,24 @@ Inventory take_inventory(const compose::Project& project, const Observed& observ
   std::sort(inventory.one_offs.begin(), inventory.one_offs.end(), by_name);
   std::sort(inventory.orphans.begin(), inventory.orphans.end(), by_name);
   return inventory;
+}
+
+Containers one_per_number(const Containers& replicas) {
+  const auto rank = [](const ObservedContainer& c) {
+    // "<12 hex>_<name of what it replaces>"
+    const auto replaced = c.labels.find(kReplaceLabel);
+    const bool temporary =
+        replaced != c.labels.end() && c.name != replaced->second && c.name.find('_') == 12;
+    return std::tuple(is_active(c), !temporary, c.created_at);
+  };
+  std::map<int, const ObservedContainer*> chosen;
+  for (const ObservedContainer* c : replicas) {
+    const auto [it, fresh] = chosen.emplace(c->number, c);
+    if (!fresh && rank(*c) > rank(*it->second)) it->second = c;
+  }
+  Containers result;
+  for (const auto& [number, c] : chosen) result.push_back(c);
+  return result;
 }
 
 ContainerRef ref_of(const ObservedContainer& c) { return {c.id, c.name, c.service, c.number, 0}; }

@@ -27,6 +27,10 @@ struct Inventory {
 
 Inventory take_inventory(const compose::Project& project, const Observed& observed);
 
+// One container a number. A replacement that was cut short leaves two, and only one of them may
+// run: the one that does, else the one that has its proper name. Sorted by number.
+Containers one_per_number(const Containers& replicas);
+
 ContainerRef ref_of(const ObservedContainer& container);
 // Something runs in it, or will again by itself: there is something to stop.
 bool is_active(const ObservedContainer& container);

@@ -57,7 +57,7 @@ class VerbPlanner {
     for (const std::string& name : graph_.order) {
       if (!selected_.contains(name)) continue;
       const compose::Service& service = project_.services.at(name);
-      const Containers& containers = inventory_.of(name);
+      const Containers containers = one_per_number(inventory_.of(name));
       if (containers.empty()) {
         const int scale = service.scale                                ? *service.scale
                           : service.deploy && service.deploy->replicas ? *service.deploy->replicas
@@ -125,7 +125,7 @@ class VerbPlanner {
       const std::vector<int> before =
           options_.no_deps ? std::vector<int>{} : conditions(name, true);
       std::vector<int> steps;
-      for (const ObservedContainer* c : inventory_.of(name)) {
+      for (const ObservedContainer* c : one_per_number(inventory_.of(name))) {
         std::vector<int> after = before;
         if (is_active(*c)) {
           std::vector<int> over;
@@ -216,8 +216,8 @@ class VerbPlanner {
     const auto [it, fresh] = awaits_.try_emplace({service, condition, required}, 0);
     if (!fresh) return it->second;
     const int before = started_[service];
-    if (before == 0 &&
-        evaluate(condition, service, inventory_.of(service)).state == Verdict::State::kMet) {
+    if (before == 0 && evaluate(condition, service, one_per_number(inventory_.of(service))).state ==
+                           Verdict::State::kMet) {
       return 0;
     }
     it->second = required ? builder_.add(AwaitCondition{service, condition, required, final},
