@@ -43,6 +43,8 @@ struct WorkerPool::Impl {
 
 WorkerPool::WorkerPool(EventLoop& loop, unsigned max_threads) : loop_(loop), impl_(std::make_unique<Impl>(max_threads)) {}
 
+WorkerPool::~WorkerPool() { stop(); }
+
 void WorkerPool::stop() {
   std::unique_lock lock(impl_->mutex);
   impl_->stopping = true;

@@ -12,7 +12,7 @@ namespace stack {
 class WorkerPool {
  public:
   WorkerPool(EventLoop& loop, unsigned max_threads);
-  ~WorkerPool() { stop(); }
+  ~WorkerPool();  // stop()
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
