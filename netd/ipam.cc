@@ -114,23 +114,29 @@ Result<Subnet> validate_subnet(const Subnet& subnet, const std::vector<std::stri
 }
 
 Result<std::string> next_address(const Subnet& subnet, const std::set<std::string>& used,
-                                 const std::string& network_label) {
+                                 const std::string& network_label, const std::string& after) {
   const auto network = parse_prefix(subnet.cidr);
   const auto range = parse_prefix(subnet.ip_range.empty() ? subnet.cidr : subnet.ip_range);
   if (!network || !range) return Error::invalid("invalid CIDR address: " + subnet.cidr);
+  const Address first = first_address(*range);
   const Address last = last_address(*range);
   const bool v4 = !network->address.v6;
   // A /31 and /32 have no network or broadcast address, RFC 3021.
   const bool reserved = network->length < network->address.bits() - 1;
-  for (Address a = first_address(*range);; a = plus(a, 1)) {
-    const bool edge =
-        reserved && (a == masked(*network).address || (v4 && a == last_address(*network)));
-    if (!edge) {
-      const std::string text = to_string(a);
-      if (text != subnet.gateway && !used.contains(text)) return text;
-    }
-    if (a == last) break;
-  }
+  const auto usable = [&](const Address& a) {
+    if (reserved && (a == masked(*network).address || (v4 && a == last_address(*network))))
+      return false;
+    const std::string text = to_string(a);
+    return text != subnet.gateway && !used.contains(text);
+  };
+  const auto previous = parse_address(after);
+  const bool inside = previous && contains(*range, *previous);
+  const Address begin = inside && *previous != last ? plus(*previous, 1) : first;
+  Address a = begin;
+  do {
+    if (usable(a)) return to_string(a);
+    a = a == last ? first : plus(a, 1);
+  } while (a != begin);
   return Error::conflict(std::string("no available ") + (v4 ? "IPv4" : "IPv6") +
                          " addresses on this network's address pools: " + network_label);
 }

@@ -29,11 +29,13 @@ Result<Subnet> next_subnet6(const std::string& network_id, const std::vector<std
 // with other one on this address space", ...
 Result<Subnet> validate_subnet(const Subnet& subnet, const std::vector<std::string>& used);
 
-// The lowest address of the range that is not in `used` and not the network, broadcast or gateway
-// address. kConflict "no available IPv4 addresses on this network's address pools: <network_label>"
-// (Docker's label: "name (id)").
+// The first address of the range behind `after` (empty: from the beginning), wrapping around, that
+// is not in `used` and not the network, broadcast or gateway address. Pass the address given out
+// last: a stopped container's interface lives on for some milliseconds until the kernel has taken
+// its namespace down, and would still answer for an address reused at once. kConflict "no available
+// IPv4 addresses on this network's address pools: <network_label>" (Docker's label: "name (id)").
 Result<std::string> next_address(const Subnet& subnet, const std::set<std::string>& used,
-                                 const std::string& network_label);
+                                 const std::string& network_label, const std::string& after = "");
 // A fixed address: must be in the subnet, free, and not the gateway.
 Status check_static_address(const Subnet& subnet, const std::string& address,
                             const std::set<std::string>& used);

@@ -106,6 +106,17 @@ TEST(Addresses, AreGivenOutInOrderAndSkipWhatIsTaken) {
   EXPECT_EQ(*next_address(s, used, ""), "10.0.0.4");
 }
 
+TEST(Addresses, ContinueBehindTheLastOne) {
+  const Subnet s{"10.0.0.0/29", "10.0.0.1", ""};
+  EXPECT_EQ(*next_address(s, {}, "", "10.0.0.3"), "10.0.0.4");
+  EXPECT_EQ(*next_address(s, {"10.0.0.4"}, "", "10.0.0.3"), "10.0.0.5");
+  EXPECT_EQ(*next_address(s, {}, "", "10.0.0.6"), "10.0.0.2");
+  EXPECT_EQ(*next_address(s, {}, "", "10.0.0.7"), "10.0.0.2");
+  EXPECT_EQ(*next_address(s, {}, "", "192.168.0.1"), "10.0.0.2");
+  EXPECT_EQ(*next_address(s, {"10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.2"}, "", "10.0.0.3"),
+            "10.0.0.3");
+}
+
 TEST(Addresses, RangeLimitsAutomaticOnesOnly) {
   const Subnet s{"10.77.0.0/24", "10.77.0.1", "10.77.0.128/30"};
   EXPECT_EQ(*next_address(s, {}, ""), "10.77.0.128");

@@ -173,10 +173,16 @@ TEST_F(NetworkTest, AddressGivenToAnotherContainerWorksAtOnce) {
   ASSERT_OK(ensure_network(n));
   const Fd peer = container({endpoint(n, "172.30.0.9")});
   for (int i = 0; i < 3; ++i) {
-    const Fd a = container({endpoint(n, "172.30.0.2")});  // another MAC each time
-    const Fd server = bound(a.get(), "0.0.0.0", 80, SOCK_STREAM);
-    EXPECT_EQ(reach_tcp(peer.get(), "172.30.0.2", 80, server, 500), "172.30.0.9") << i;
-    EXPECT_EQ(reach_tcp(kHost, "172.30.0.2", 80, server, 500), "172.30.0.1") << i;
+    EndpointSpec e = endpoint(n, "172.30.0.2");  // another MAC each time
+    e.host_veth = "stvtest" + std::to_string(i);
+    {
+      const Fd a = container({e});
+      const Fd server = bound(a.get(), "0.0.0.0", 80, SOCK_STREAM);
+      EXPECT_EQ(reach_tcp(peer.get(), "172.30.0.2", 80, server, 500), "172.30.0.9") << i;
+      EXPECT_EQ(reach_tcp(kHost, "172.30.0.2", 80, server, 500), "172.30.0.1") << i;
+    }
+    for (int wait = 0; wait < 5000 && link_index(e.host_veth) != 0; ++wait) ::usleep(1000);
+    ASSERT_EQ(link_index(e.host_veth), 0);
   }
 }
 
