@@ -51,7 +51,7 @@ Json config_json(const ContainerConfig& c) {
               {"Tty", c.tty},
               {"OpenStdin", c.open_stdin},
               {"StdinOnce", c.stdin_once},
-              {"Env", c.env},
+              {"Env", or_null(c.env)},
               {"Cmd", or_null(c.cmd)},
               {"Image", c.image},
               {"Volumes", set_or_null(c.volumes)},

@@ -17,7 +17,8 @@ void add_container_stream_routes(Router& router, Services& services);  // logs, 
 void add_container_file_routes(Router& router, Services& services);    // archive, export, changes
 void add_exec_routes(Router& router, Services& services);
 void add_image_routes(Router& router, Services& services);
-void add_image_transfer_routes(Router& router, Services& services);  // pull, load, save, build
+void add_image_transfer_routes(Router& router, Services& services);  // pull, push, load, save
+void add_build_routes(Router& router, Services& services);
 void add_network_routes(Router& router, Services& services);
 void add_volume_routes(Router& router, Services& services);
 void add_project_routes(Router& router, Services& services);

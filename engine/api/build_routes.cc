@@ -1,0 +1,152 @@
+// POST /build: the context comes as a tar, is unpacked beside the store, and is built by images/.
+#include <fcntl.h>
+#include <fmt/core.h>
+
+#include "base/files.h"
+#include "engine/api/progress_json.h"
+#include "engine/api/route_support.h"
+#include "engine/api/routes.h"
+#include "engine/image_service.h"
+#include "engine/json_fields.h"
+#include "images/copy.h"
+#include "images/reference.h"
+
+namespace stack::engine::api {
+
+namespace {
+
+Result<images::BuildRequest> request_of(const Query& query) {
+  images::BuildRequest out;
+  out.dockerfile = query.text("dockerfile");
+  out.target = query.text("target");
+  out.platform = query.text("platform");
+  out.no_cache = query.flag("nocache");
+  out.pull = query.flag("pull");
+  out.network_mode = query.text("networkmode");
+  out.extra_hosts = query.all("extrahosts");
+  out.shm_size = TRY(query.number("shmsize")).value_or(0);
+  for (const auto& name : query.all("t")) out.tags.push_back(TRY(images::Reference::parse(name)));
+  if (!query.text("remote").empty())
+    return Error::invalid("building from a remote context is not supported: send it as a tar");
+  const auto map_of = [&](const char* key, StringMap& into) -> Status {
+    const auto text = query.text(key);
+    if (text.empty()) return ok_status();
+    return parse_json(text, [&](const Json& json) {
+      for (const auto& [name, value] : json.items()) {
+        if (!value.is_null()) into[name] = value.get<std::string>();
+      }
+    });
+  };
+  TRY(map_of("buildargs", out.args));
+  TRY(map_of("labels", out.labels));
+  return out;
+}
+
+class Build : public std::enable_shared_from_this<Build> {
+ public:
+  Build(Services& services, ExchangePtr exchange, images::BuildRequest request)
+      : services_(services), exchange_(std::move(exchange)), request_(std::move(request)) {
+    directory_ = services_.paths.root / "tmp" / ("build-" + random_hex(16));
+    quiet_ = exchange_->request().query.flag("q");
+  }
+
+  void start() {
+    auto pipe = make_pipe();
+    if (!pipe.ok()) return respond_error(*exchange_, pipe.error());
+    (void)::fcntl(pipe->write.get(), F_SETPIPE_SZ, 1 << 20);
+    const auto reader = std::make_shared<Fd>(std::move(pipe->read));
+    exchange_->on_close([self = shared_from_this()] { self->stop_.request_stop(); });
+    exchange_->receive_body(std::move(pipe->write),
+                            [self = shared_from_this()](const Status& body) {
+                              if (!body.ok()) self->stop_.request_stop();
+                            });
+    services_.long_pool.run(
+        [directory = directory_, reader]() -> Status {
+          const Fd closes(reader->release());
+          TRY(make_directories(directory, 0700));
+          const Fd root = TRY(open_fd(directory.string(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+          return images::extract_tar(root.get(), "/", closes.get());
+        },
+        [self = shared_from_this()](const Status& unpacked) {
+          if (unpacked.ok()) return self->build();
+          self->finish(Error(unpacked.error()).while_("unpacking the build context"));
+        });
+  }
+
+ private:
+  void build() {
+    request_.context = directory_;
+    services_.images->build(
+        request_,
+        [self = shared_from_this()](const images::BuildEvent& event) { self->progress(event); },
+        stop_.get_token(),
+        [self = shared_from_this()](Result<images::Image> image) {
+          self->finish(std::move(image));
+        });
+  }
+
+  void line(const Json& json) {
+    if (!exchange_->begun()) exchange_->begin(200, "application/json");
+    exchange_->write(line_of(json));
+  }
+  void say(const std::string& text) { line({{"stream", text}}); }
+
+  void progress(const images::BuildEvent& event) {
+    if (quiet_) return;
+    switch (event.kind) {
+      case images::BuildEvent::Kind::kStep:
+        return say(event.text + "\n");
+      case images::BuildEvent::Kind::kCached:
+        return say(" ---> Using cache\n");
+      case images::BuildEvent::Kind::kOutput:
+        return say(event.text);
+      case images::BuildEvent::Kind::kWarning:
+        return say("WARNING: " + event.text + "\n");
+      case images::BuildEvent::Kind::kDone:
+      case images::BuildEvent::Kind::kTransfer:
+        return;
+    }
+  }
+
+  void finish(Result<images::Image> image) {
+    services_.long_pool.run([directory = directory_] { return remove_tree(directory); },
+                            [](const Status&) {});
+    if (!image.ok()) {
+      // Docker answers with a status when nothing was begun: a missing Dockerfile, a syntax error.
+      if (!exchange_->begun()) return respond_error(*exchange_, image.error());
+      line(error_line(image.error()));
+      return exchange_->finish();
+    }
+    line({{"aux", {{"ID", image->id}}}});
+    if (quiet_) {
+      say(image->id + "\n");
+    } else {
+      say(fmt::format("Successfully built {}\n", image->id.substr(7, 12)));
+      for (const auto& tag : request_.tags)
+        say(fmt::format("Successfully tagged {}\n", tag.familiar()));
+    }
+    exchange_->finish();
+  }
+
+  Services& services_;
+  ExchangePtr exchange_;
+  images::BuildRequest request_;
+  std::filesystem::path directory_;
+  std::stop_source stop_;
+  bool quiet_ = false;
+};
+
+}  // namespace
+
+void add_build_routes(Router& router, Services& services) {
+  router.add(
+      "POST", "/build",
+      [&services](const ExchangePtr& exchange) {
+        auto request = request_of(exchange->request().query);
+        if (!request.ok()) return respond_error(*exchange, request.error());
+        std::make_shared<Build>(services, exchange, std::move(request).value())->start();
+      },
+      Body::kStreamed);
+}
+
+}  // namespace stack::engine::api

@@ -1,0 +1,223 @@
+// Files of containers: archive (docker cp), export, changes.
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <fts.h>
+#include <sys/stat.h>
+
+#include "engine/api/encoding.h"
+#include "engine/api/route_support.h"
+#include "engine/api/routes.h"
+#include "engine/api/text.h"
+#include "engine/json_fields.h"
+#include "images/copy.h"
+#include "images/store.h"
+
+namespace stack::engine::api {
+
+namespace {
+
+// Go's os.FileMode: permissions, and types in the upper bits.
+std::uint32_t go_mode(unsigned mode) {
+  std::uint32_t out = mode & 0777U;
+  if (S_ISDIR(mode)) out |= 1U << 31U;
+  if (S_ISLNK(mode)) out |= 1U << 27U;
+  if (S_ISBLK(mode)) out |= 1U << 26U;
+  if (S_ISFIFO(mode)) out |= 1U << 25U;
+  if (S_ISSOCK(mode)) out |= 1U << 24U;
+  if ((mode & S_ISUID) != 0) out |= 1U << 23U;
+  if ((mode & S_ISGID) != 0) out |= 1U << 22U;
+  if (S_ISCHR(mode)) out |= (1U << 26U) | (1U << 21U);
+  if ((mode & S_ISVTX) != 0) out |= 1U << 20U;
+  return out;
+}
+
+std::string stat_header(const images::PathStat& stat) {
+  return base64(dump({{"name", stat.name},
+                      {"size", stat.size},
+                      {"mode", go_mode(stat.mode)},
+                      {"mtime", go_time(stat.mtime)},
+                      {"linkTarget", stat.link_target}}));
+}
+
+Error not_there(const std::string& path, const std::string& container) {
+  return Error::not_found(
+      fmt::format("Could not find the file {} in container {}", path, container));
+}
+
+bool is_absent(const Error& error) {
+  return error.kind == ErrorKind::kNotFound || error.os_errno == ENOENT ||
+         error.os_errno == ENOTDIR;
+}
+
+std::string path_of(const ExchangePtr& exchange) {
+  const auto path = exchange->request().query.text("path");
+  if (path.empty()) respond_error(*exchange, 400, "Bad parameters: path cannot be empty");
+  return path;
+}
+
+void stat_path(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const std::string path = path_of(exchange);
+  if (path.empty()) return;
+  auto header = std::make_shared<std::string>();
+  services.containers->with_rootfs(
+      c->id,
+      [path, name = exchange->request().captures[0],
+       header](const std::filesystem::path& root) -> Status {
+        const Fd fd = TRY(open_fd(root.string(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        auto stat = images::stat_in_root(fd.get(), path);
+        if (!stat.ok())
+          return is_absent(stat.error()) ? not_there(path, name) : std::move(stat).error();
+        *header = stat_header(*stat);
+        return ok_status();
+      },
+      [exchange, header](const Status& status) {
+        if (!status.ok()) return respond_error(*exchange, status.error());
+        exchange->respond(200, "", "", {{"X-Docker-Container-Path-Stat", *header}});
+      });
+}
+
+void get_archive(Services& services, const ExchangePtr& exchange) {
+  if (exchange->request().method == "HEAD") return stat_path(services, exchange);
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const std::string path = path_of(exchange);
+  if (path.empty()) return;
+  const auto pipe = std::make_shared<PipeAnswer>(exchange, services, "application/x-tar");
+  auto out = pipe->open();
+  if (!out.ok()) return respond_error(*exchange, out.error());
+  const auto writer = std::make_shared<Fd>(std::move(out).value());
+  publish_container_event(services, *c, "archive-path");
+  services.containers->with_rootfs(
+      c->id,
+      [&services, path, name = exchange->request().captures[0], pipe,
+       writer](const std::filesystem::path& root) -> Status {
+        const Fd closes(writer->release());
+        const Fd fd = TRY(open_fd(root.string(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        auto stat = images::stat_in_root(fd.get(), path);
+        if (!stat.ok())
+          return is_absent(stat.error()) ? not_there(path, name) : std::move(stat).error();
+        // Posted before the first byte is in the pipe, so it is there before the answer begins.
+        services.loop.post([pipe, header = stat_header(*stat)] {
+          pipe->headers.emplace_back("X-Docker-Container-Path-Stat", header);
+          pipe->allow();
+        });
+        return images::write_tar(fd.get(), path, closes.get());
+      },
+      [pipe, writer](const Status& status) {
+        writer->reset();  // when the work was never begun
+        pipe->allow();
+        pipe->work_done(status);
+      });
+}
+
+void put_archive(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const std::string path = path_of(exchange);
+  if (path.empty()) return;
+  auto pipe = make_pipe();
+  if (!pipe.ok()) return respond_error(*exchange, pipe.error());
+  (void)::fcntl(pipe->write.get(), F_SETPIPE_SZ, 1 << 20);
+  const auto reader = std::make_shared<Fd>(std::move(pipe->read));
+  images::ExtractOptions options;
+  options.no_overwrite_dir_with_non_dir = exchange->request().query.flag("noOverwriteDirNonDir");
+  const std::string id = c->id;
+  exchange->receive_body(std::move(pipe->write),
+                         [exchange](const Status&) {});  // cut short: the tar reader notices
+  services.containers->with_rootfs(
+      id,
+      [path, name = exchange->request().captures[0], reader,
+       options](const std::filesystem::path& root) -> Status {
+        const Fd closes(reader->release());
+        const Fd fd = TRY(open_fd(root.string(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        const auto target = images::stat_in_root(fd.get(), path, true);
+        if (!target.ok()) return is_absent(target.error()) ? not_there(path, name) : target.error();
+        if (!S_ISDIR(target->mode)) return Error::invalid("extraction point is not a directory");
+        return images::extract_tar(fd.get(), path, closes.get(), options);
+      },
+      [&services, exchange, reader, id](const Status& status) {
+        reader->reset();
+        const auto found = services.containers->find(id);
+        if (status.ok() && found.ok()) publish_container_event(services, **found, "extract-to-dir");
+        answer(exchange, 200)(status);
+      });
+}
+
+void export_tree(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const auto pipe = std::make_shared<PipeAnswer>(exchange, services, "application/octet-stream");
+  auto out = pipe->open();
+  if (!out.ok()) return respond_error(*exchange, out.error());
+  pipe->allow();
+  const auto writer = std::make_shared<Fd>(std::move(out).value());
+  publish_container_event(services, *c, "export");
+  services.containers->with_rootfs(
+      c->id,
+      [writer](const std::filesystem::path& root) -> Status {
+        const Fd closes(writer->release());
+        const Fd fd = TRY(open_fd(root.string(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        return images::write_tar(fd.get(), "/.", closes.get());
+      },
+      [pipe, writer](const Status& status) {
+        writer->reset();
+        pipe->work_done(status);
+      });
+}
+
+// The upper directory of the overlay is the list of changes: a character device 0/0 is a removal.
+Json changes_of(const std::filesystem::path& upper,
+                const std::vector<std::filesystem::path>& lowers) {
+  Json out = Json::array();
+  std::string top = upper.string();
+  char* roots[] = {top.data(), nullptr};
+  const std::unique_ptr<FTS, int (*)(FTS*)> tree(
+      ::fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, nullptr), ::fts_close);
+  while (const FTSENT* entry = tree ? ::fts_read(tree.get()) : nullptr) {
+    if (entry->fts_info == FTS_DP || entry->fts_level == 0) continue;
+    const std::string path(entry->fts_path + top.size());
+    const struct stat& s = *entry->fts_statp;
+    const bool removed = S_ISCHR(s.st_mode) && s.st_rdev == 0;
+    bool below = false;
+    for (const auto& lower : lowers) {
+      struct stat ignored {};
+      below = below || ::lstat((lower.string() + path).c_str(), &ignored) == 0;
+    }
+    out.push_back({{"Path", path}, {"Kind", removed ? 2 : below ? 0 : 1}});
+  }
+  return out;
+}
+
+void changes(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  services.long_pool.run(
+      [upper = services.paths.root / "containers" / c->id / "upper", image = c->image_id,
+       store = &services.store] {
+        const auto lowers = store->layer_directories(image);
+        const Json found =
+            changes_of(upper, lowers.ok() ? *lowers : std::vector<std::filesystem::path>());
+        return dump(found.empty() ? Json() : found) + "\n";
+      },
+      [exchange](std::string body) {
+        exchange->respond(200, "application/json", std::move(body));
+      });
+}
+
+}  // namespace
+
+void add_container_file_routes(Router& router, Services& services) {
+  router.add("GET", "/containers/{id}/archive",
+             [&services](const ExchangePtr& e) { get_archive(services, e); });
+  router.add(
+      "PUT", "/containers/{id}/archive",
+      [&services](const ExchangePtr& e) { put_archive(services, e); }, Body::kStreamed);
+  router.add("GET", "/containers/{id}/export",
+             [&services](const ExchangePtr& e) { export_tree(services, e); });
+  router.add("GET", "/containers/{id}/changes",
+             [&services](const ExchangePtr& e) { changes(services, e); });
+}
+
+}  // namespace stack::engine::api

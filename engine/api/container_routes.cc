@@ -1,0 +1,197 @@
+// The life of containers: create, start, stop, remove, ...
+#include <fmt/core.h>
+
+#include <thread>
+
+#include "engine/api/route_support.h"
+#include "engine/api/routes.h"
+#include "engine/api/top.h"
+#include "engine/json_fields.h"
+#include "engine/model_json.h"
+
+namespace stack::engine::api {
+
+namespace {
+
+void create(Services& services, const ExchangePtr& exchange) {
+  const auto& request = exchange->request();
+  const auto type = request.header("content-type");
+  if (type.rfind("application/json", 0) != 0) {
+    return respond_error(
+        *exchange, 400,
+        fmt::format("unsupported Content-Type header ({}): must be 'application/json'", type));
+  }
+  auto config = parse_container_config(request.body);
+  if (!config.ok()) return respond_error(*exchange, config.error());
+  const auto cpus = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+  if (config->resources.nano_cpus > cpus * 1'000'000'000) {
+    return respond_error(
+        *exchange, 400,
+        fmt::format("range of CPUs is from 0.01 to {0}.00, as there are only {0} CPUs available",
+                    cpus));
+  }
+  std::string name = request.query.text("name");
+  if (!name.empty() && name[0] == '/') name.erase(0, 1);
+  services.containers->create(
+      name, std::move(config).value(), "", [exchange](const Result<CreatedContainer>& created) {
+        if (!created.ok()) return respond_error(*exchange, created.error());
+        respond_json(*exchange, 201, {{"Id", created->id}, {"Warnings", created->warnings}});
+      });
+}
+
+void start(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  if (c->status == RunState::kRunning) return respond_empty(*exchange, 304);
+  services.containers->start(c->id, answer(exchange));
+}
+
+void stop(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const auto timeout = exchange->request().query.number("t");
+  if (!timeout.ok()) return respond_error(*exchange, timeout.error());
+  if (c->status == RunState::kCreated || c->status == RunState::kExited)
+    return respond_empty(*exchange, 304);
+  services.containers->stop(c->id, *timeout, exchange->request().query.text("signal"),
+                            answer(exchange));
+}
+
+void restart(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const auto timeout = exchange->request().query.number("t");
+  if (!timeout.ok()) return respond_error(*exchange, timeout.error());
+  services.containers->restart(c->id, *timeout, exchange->request().query.text("signal"),
+                               answer(exchange));
+}
+
+void kill(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const auto signal = exchange->request().query.text("signal");
+  services.containers->kill(c->id, signal.empty() ? "SIGKILL" : signal, answer(exchange));
+}
+
+void remove(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const auto& query = exchange->request().query;
+  if (query.flag("link"))
+    return respond_error(*exchange, 400, "removing a link of a container is not supported");
+  services.containers->remove(c->id, {query.flag("force"), query.flag("v")}, answer(exchange));
+}
+
+void rename(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  std::string name = exchange->request().query.text("name");
+  if (!name.empty() && name[0] == '/') name.erase(0, 1);
+  if (name.empty()) return respond_error(*exchange, 400, "Neither old nor new names may be empty");
+  services.containers->rename(c->id, name, answer(exchange));
+}
+
+void top(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  if (c->status != RunState::kRunning && c->status != RunState::kPaused) {
+    return respond_error(*exchange, 409, fmt::format("container {} is not running", c->id));
+  }
+  const auto columns = parse_ps_arguments(exchange->request().query.text("ps_args"));
+  if (!columns.ok()) return respond_error(*exchange, columns.error());
+  const auto pids = services.containers->processes(c->id);
+  if (!pids.ok()) return respond_error(*exchange, pids.error());
+  Json rows = Json::array();
+  for (const int pid : *pids) {
+    if (const auto process = read_process(pid)) rows.push_back(ps_row(*columns, *process));
+  }
+  Strings titles;
+  for (const auto& column : *columns) titles.push_back(column.title);
+  publish_container_event(services, *c, "top");
+  respond_json(*exchange, 200, {{"Titles", titles}, {"Processes", rows}});
+}
+
+void prune(Services& services, const ExchangePtr& exchange) {
+  const auto filters = filters_of(*exchange, {"label", "label!", "until"});
+  if (!filters) return;
+  struct Prune {
+    Strings ids, deleted;
+    std::int64_t reclaimed = 0;
+  };
+  auto state = std::make_shared<Prune>();
+  for (const auto* c : services.containers->list()) {
+    const bool over = c->status == RunState::kCreated || c->status == RunState::kExited ||
+                      c->status == RunState::kDead;
+    if (over && filters->labels(c->config.labels)) state->ids.push_back(c->id);
+  }
+  // One after the other; the size is what removing each gives back.
+  auto next = std::make_shared<std::function<void()>>();
+  *next = [&services, exchange, state, weak = std::weak_ptr(next)] {
+    const auto self = weak.lock();
+    if (state->ids.empty()) {
+      return respond_json(
+          *exchange, 200,
+          {{"ContainersDeleted", or_null(state->deleted)}, {"SpaceReclaimed", state->reclaimed}});
+    }
+    const auto id = state->ids.back();
+    state->ids.pop_back();
+    services.pool.run(
+        [path = services.paths.root / "containers" / id / "upper"] { return tree_size(path); },
+        [&services, state, id, self](std::int64_t size) {
+          services.containers->remove(id, {}, [state, id, size, self](const Status& removed) {
+            if (removed.ok()) {
+              state->deleted.push_back(id);
+              state->reclaimed += size;
+            }
+            (*self)();
+          });
+        });
+  };
+  (*next)();
+}
+
+void resize(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  const auto rows = exchange->request().query.number("h");
+  const auto columns = exchange->request().query.number("w");
+  if (!rows.ok() || !columns.ok())
+    return respond_error(*exchange, 400, "the size of a terminal is two numbers");
+  const auto resized = services.containers->resize(c->id, rows->value_or(0), columns->value_or(0));
+  if (resized.ok()) {
+    publish_container_event(services, *c, "resize",
+                            {{"height", std::to_string(rows->value_or(0))},
+                             {"width", std::to_string(columns->value_or(0))}});
+  }
+  answer(exchange, 200)(resized);
+}
+
+}  // namespace
+
+void add_container_routes(Router& router, Services& services) {
+  const auto add = [&](const char* method, const char* pattern,
+                       void (*handler)(Services&, const ExchangePtr&)) {
+    router.add(method, pattern,
+               [&services, handler](const ExchangePtr& exchange) { handler(services, exchange); });
+  };
+  add("POST", "/containers/create", create);
+  add("POST", "/containers/prune", prune);
+  add("POST", "/containers/{id}/start", start);
+  add("POST", "/containers/{id}/stop", stop);
+  add("POST", "/containers/{id}/restart", restart);
+  add("POST", "/containers/{id}/kill", kill);
+  add("POST", "/containers/{id}/rename", rename);
+  add("POST", "/containers/{id}/resize", resize);
+  add("GET", "/containers/{id}/top", top);
+  add("DELETE", "/containers/{id}", remove);
+  add("POST", "/containers/{id}/pause", [](Services& s, const ExchangePtr& exchange) {
+    if (const Container* c = named_container(*exchange, s))
+      s.containers->pause(c->id, answer(exchange));
+  });
+  add("POST", "/containers/{id}/unpause", [](Services& s, const ExchangePtr& exchange) {
+    if (const Container* c = named_container(*exchange, s))
+      s.containers->unpause(c->id, answer(exchange));
+  });
+}
+
+}  // namespace stack::engine::api

@@ -1,0 +1,151 @@
+// Commands in running containers.
+#include <unistd.h>
+
+#include "engine/api/hijack.h"
+#include "engine/api/route_support.h"
+#include "engine/api/routes.h"
+#include "engine/json_fields.h"
+
+namespace stack::engine::api {
+
+namespace {
+
+void create(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  ExecConfig config;
+  const bool parsed = parse_body(*exchange, [&](const Json& json) {
+    config.cmd = field<Strings>(json, "Cmd");
+    config.env = field<Strings>(json, "Env");
+    config.user = text_field(json, "User");
+    config.working_dir = text_field(json, "WorkingDir");
+    config.tty = field(json, "Tty", false);
+    config.privileged = field(json, "Privileged", false);
+    config.attach_stdin = field(json, "AttachStdin", false);
+    config.attach_stdout = field(json, "AttachStdout", false);
+    config.attach_stderr = field(json, "AttachStderr", false);
+  });
+  if (!parsed) return;
+  const auto id = services.containers->create_exec(c->id, std::move(config));
+  if (!id.ok()) return respond_error(*exchange, id.error());
+  respond_json(*exchange, 201, {{"Id", *id}});
+}
+
+// Reads a detached exec's output away, so that it does not stop at a full pipe.
+void drain(EventLoop& loop, Fd fd) {
+  struct Drain {
+    Fd fd;
+    EventLoop::Watch watch;
+  };
+  if (!fd) return;
+  auto state = std::make_shared<Drain>();
+  state->fd = std::move(fd);
+  state->watch = loop.on_readable(state->fd.get(), [state] {
+    char buffer[65536];
+    const auto n = ::read(state->fd.get(), buffer, sizeof buffer);
+    if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN))) return;
+    const auto keep = state;
+    keep->watch.cancel();
+  });
+}
+
+// Once the connection is a stream, a failure is text in it; the client then asks for the exit code.
+std::string failure_text(const Error& error, bool tty) {
+  const std::string text = error.to_string() + "\r\n";
+  if (tty) return text;
+  std::string out(8, '\0');
+  out[0] = '\1';
+  for (int i = 0; i < 4; ++i)
+    out[static_cast<std::size_t>(4 + i)] = static_cast<char>(text.size() >> (24 - 8 * i));
+  return out + text;
+}
+
+void start(Services& services, const ExchangePtr& exchange) {
+  const std::string id = exchange->request().captures.at(0);
+  const auto exec = services.containers->find_exec(id);
+  if (!exec.ok()) return respond_error(*exchange, exec.error());
+  bool detach = false;
+  if (!parse_body(*exchange, [&](const Json& json) { detach = field(json, "Detach", false); }))
+    return;
+  if ((*exec)->running) return respond_error(*exchange, 409, "exec " + id + " is already running");
+  if ((*exec)->exit_code) return respond_error(*exchange, 409, "exec " + id + " has already run");
+  const ExecConfig config = (*exec)->config;
+  services.containers->start_exec(
+      id, [&services, exchange, detach, config](Result<ExecStreams> streams) {
+        if (detach) {
+          if (!streams.ok()) return respond_error(*exchange, streams.error());
+          drain(services.loop, std::move(streams->terminal));
+          drain(services.loop, std::move(streams->out));
+          drain(services.loop, std::move(streams->err));
+          return respond_empty(*exchange, 200);
+        }
+        Hijack with;
+        with.raw = config.tty;
+        if (!streams.ok()) {
+          if (streams.error().kind == ErrorKind::kNotFound ||
+              streams.error().kind == ErrorKind::kConflict) {
+            return respond_error(*exchange, streams.error());
+          }
+          with.first = failure_text(streams.error(), config.tty);
+          return exchange->hijack(std::move(with));
+        }
+        with.client_input = config.attach_stdin;
+        if (streams->terminal) {
+          with.duplex = std::move(streams->terminal);
+          with.duplex_is_terminal = true;
+          if (config.attach_stdin) with.detach_keys = parse_detach_keys("");
+        } else {
+          with.in = std::move(streams->in);
+          with.out = std::move(streams->out);
+          with.err = std::move(streams->err);
+        }
+        exchange->hijack(std::move(with));
+      });
+}
+
+void inspect(Services& services, const ExchangePtr& exchange) {
+  const auto exec = services.containers->find_exec(exchange->request().captures.at(0));
+  if (!exec.ok()) return respond_error(*exchange, exec.error());
+  const ExecState& e = **exec;
+  Json process = {
+      {"tty", e.config.tty},
+      {"entrypoint", e.config.cmd.empty() ? "" : e.config.cmd.front()},
+      {"arguments",
+       e.config.cmd.empty() ? Strings{} : Strings(e.config.cmd.begin() + 1, e.config.cmd.end())},
+      {"privileged", e.config.privileged}};
+  if (!e.config.user.empty()) process["user"] = e.config.user;
+  respond_json(*exchange, 200,
+               {{"ID", e.id},
+                {"Running", e.running},
+                {"ExitCode", e.exit_code ? Json(*e.exit_code) : Json()},
+                {"ProcessConfig", process},
+                {"OpenStdin", e.config.attach_stdin},
+                {"OpenStderr", e.config.attach_stderr},
+                {"OpenStdout", e.config.attach_stdout},
+                {"CanRemove", false},
+                {"ContainerID", e.container_id},
+                {"DetachKeys", ""},
+                {"Pid", e.pid}});
+}
+
+void resize(Services& services, const ExchangePtr& exchange) {
+  const auto rows = exchange->request().query.number("h");
+  const auto columns = exchange->request().query.number("w");
+  if (!rows.ok() || !columns.ok())
+    return respond_error(*exchange, 400, "the size of a terminal is two numbers");
+  answer(exchange, 200)(services.containers->resize_exec(exchange->request().captures.at(0),
+                                                         rows->value_or(0), columns->value_or(0)));
+}
+
+}  // namespace
+
+void add_exec_routes(Router& router, Services& services) {
+  router.add("POST", "/containers/{id}/exec",
+             [&services](const ExchangePtr& e) { create(services, e); });
+  router.add("POST", "/exec/{id}/start", [&services](const ExchangePtr& e) { start(services, e); });
+  router.add("GET", "/exec/{id}/json", [&services](const ExchangePtr& e) { inspect(services, e); });
+  router.add("POST", "/exec/{id}/resize",
+             [&services](const ExchangePtr& e) { resize(services, e); });
+}
+
+}  // namespace stack::engine::api

@@ -1,0 +1,137 @@
+#include "engine/api/documents.h"
+#include "engine/api/route_support.h"
+#include "engine/api/routes.h"
+#include "engine/config_json.h"
+#include "engine/json_fields.h"
+#include "engine/model_json.h"
+#include "engine/networks.h"
+
+namespace stack::engine::api {
+
+namespace {
+
+bool is_used(const Services& services, const std::string& network_id) {
+  for (const auto* c : services.containers->list()) {
+    for (const auto& endpoint : c->endpoints) {
+      if (endpoint.network_id == network_id) return true;
+    }
+  }
+  return false;
+}
+
+void list(Services& services, const ExchangePtr& exchange) {
+  const auto filters = filters_of(
+      *exchange, {"name", "id", "driver", "label", "label!", "type", "scope", "dangling"});
+  if (!filters) return;
+  Json out = Json::array();
+  for (const auto* network : services.networks->list()) {
+    const auto& config = network->config;
+    if (!filters->contains("name", config.name) || !filters->prefix("id", network->id)) continue;
+    if (!filters->exact("driver", config.driver) || !filters->exact("scope", "local") ||
+        !filters->labels(config.labels))
+      continue;
+    if (!filters->exact("type", network->predefined ? "builtin" : "custom")) continue;
+    if (filters->has("dangling")) {
+      const bool dangling = !network->predefined && !is_used(services, network->id);
+      if (is_true(filters->all("dangling").at(0)) != dangling) continue;
+    }
+    out.push_back(network_document(*network, {}));
+  }
+  respond_json(*exchange, 200, out);
+}
+
+void inspect(Services& services, const ExchangePtr& exchange) {
+  const auto found = services.networks->find(exchange->request().captures[0]);
+  if (!found.ok()) return respond_error(*exchange, found.error());
+  respond_json(*exchange, 200, network_document(**found, services.containers->list()));
+}
+
+void create(Services& services, const ExchangePtr& exchange) {
+  auto config = parse_network_config(exchange->request().body);
+  if (!config.ok()) return respond_error(*exchange, config.error());
+  services.networks->create(std::move(config).value(), [exchange](const Result<std::string>& id) {
+    if (!id.ok()) return respond_error(*exchange, id.error());
+    respond_json(*exchange, 201, {{"Id", *id}, {"Warning", ""}});
+  });
+}
+
+void connect(Services& services, const ExchangePtr& exchange) {
+  const auto network = services.networks->find(exchange->request().captures[0]);
+  if (!network.ok()) return respond_error(*exchange, network.error());
+  std::string container;
+  EndpointConfig config;
+  const bool parsed = parse_body(*exchange, [&](const Json& json) {
+    container = text_field(json, "Container");
+    config = parse_endpoint(child(json, "EndpointConfig"));
+  });
+  if (!parsed) return;
+  const auto found = services.containers->find(container);
+  if (!found.ok()) return respond_error(*exchange, found.error());
+  services.containers->connect((*found)->id, (*network)->id, std::move(config),
+                               answer(exchange, 200));
+}
+
+void disconnect(Services& services, const ExchangePtr& exchange) {
+  const auto network = services.networks->find(exchange->request().captures[0]);
+  if (!network.ok()) return respond_error(*exchange, network.error());
+  std::string container;
+  bool force = false;
+  const bool parsed = parse_body(*exchange, [&](const Json& json) {
+    container = text_field(json, "Container");
+    force = field(json, "Force", false);
+  });
+  if (!parsed) return;
+  const auto found = services.containers->find(container);
+  if (!found.ok()) return respond_error(*exchange, found.error());
+  services.containers->disconnect((*found)->id, (*network)->id, force, answer(exchange, 200));
+}
+
+void prune(Services& services, const ExchangePtr& exchange) {
+  const auto filters = filters_of(*exchange, {"label", "label!", "until"});
+  if (!filters) return;
+  struct Prune {
+    std::size_t pending = 1;
+    Strings deleted;
+  };
+  auto state = std::make_shared<Prune>();
+  const auto one_done = [exchange, state] {
+    if (--state->pending == 0)
+      respond_json(*exchange, 200, {{"NetworksDeleted", or_null(state->deleted)}});
+  };
+  std::vector<std::pair<std::string, std::string>> unused;
+  for (const auto* network : services.networks->list()) {
+    if (network->predefined || is_used(services, network->id) ||
+        !filters->labels(network->config.labels))
+      continue;
+    unused.emplace_back(network->id, network->config.name);
+  }
+  for (const auto& [id, name] : unused) {
+    ++state->pending;
+    services.networks->remove(id, [state, name = name, one_done](const Status& removed) {
+      if (removed.ok()) state->deleted.push_back(name);
+      one_done();
+    });
+  }
+  one_done();
+}
+
+}  // namespace
+
+void add_network_routes(Router& router, Services& services) {
+  const auto add = [&](const char* method, const char* pattern,
+                       void (*handler)(Services&, const ExchangePtr&)) {
+    router.add(method, pattern,
+               [&services, handler](const ExchangePtr& exchange) { handler(services, exchange); });
+  };
+  add("GET", "/networks", list);
+  add("POST", "/networks/create", create);
+  add("POST", "/networks/prune", prune);
+  add("GET", "/networks/{id}", inspect);
+  add("POST", "/networks/{id}/connect", connect);
+  add("POST", "/networks/{id}/disconnect", disconnect);
+  add("DELETE", "/networks/{id}", [](Services& s, const ExchangePtr& exchange) {
+    s.networks->remove(exchange->request().captures[0], answer(exchange));
+  });
+}
+
+}  // namespace stack::engine::api
