@@ -1,0 +1,155 @@
+#include "tests/images/root_support.h"
+
+namespace stack::images::test {
+namespace {
+
+class BuildTest : public StoreTest {
+ protected:
+  void SetUp() override {
+    StoreTest::SetUp();
+    if (IsSkipped()) return;
+    Fd tar = busybox_tar();
+    ASSERT_TRUE(import(tar.get(), "box").ok());
+    context_ = dir_ / "context";
+    ASSERT_TRUE(make_directories(context_ / "api/sub").ok());
+    ASSERT_TRUE(write_file(context_ / "api/app.py", "app").ok());
+    ASSERT_TRUE(write_file(context_ / "api/start.sh", "#!", 0755).ok());
+    ASSERT_TRUE(write_file(context_ / "api/sub/deep", "deep").ok());
+  }
+  Result<Image> run(const std::string& dockerfile, const std::string& tag = "built") {
+    BuildRequest request;
+    request.context = context_;
+    request.dockerfile_inline = dockerfile;
+    request.args = args_;
+    request.tags = {*Reference::parse(tag)};
+    output_.clear();
+    cached_ = 0;
+    const auto progress = [this](const BuildEvent& event) {
+      if (event.kind == BuildEvent::Kind::kOutput) output_ += event.text;
+      if (event.kind == BuildEvent::Kind::kCached) ++cached_;
+    };
+    return build(*store_, request, runner_, progress, nullptr, {});
+  }
+  // The first layer, topmost first, that has the file.
+  std::filesystem::path find(const Image& image, const std::string& path) {
+    const auto layers = store_->layer_directories(image.id).value();
+    for (const auto& layer : layers) {
+      if (stack::exists(layer / path)) return layer / path;
+    }
+    return {};
+  }
+  std::filesystem::path context_;
+  std::map<std::string, std::string> args_;
+  ChrootRunner runner_;
+  std::string output_;
+  int cached_ = 0;
+};
+
+TEST_F(BuildTest, TheFlaskExample) {
+  const std::string dockerfile =
+      "FROM box\nADD api/* /app/\nWORKDIR /app\nRUN echo hello > installed && cat "
+      "installed\nENTRYPOINT [\"./start.sh\"]\nEXPOSE 8000\n";
+  const auto image = run(dockerfile);
+  ASSERT_TRUE(image.ok()) << image.error().to_string();
+  EXPECT_EQ(output_, "hello\n");
+  EXPECT_EQ(read(find(*image, "app/app.py")), "app");
+  EXPECT_EQ(read(find(*image, "app/deep")), "deep")
+      << "a directory among the sources gives its contents";
+  EXPECT_EQ(read(find(*image, "app/installed")), "hello\n");
+  struct stat st {};
+  ASSERT_EQ(::stat(find(*image, "app/start.sh").c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 07777U, 0755U);
+  EXPECT_EQ(image->config.working_dir, "/app");
+  EXPECT_EQ(image->config.entrypoint, std::vector<std::string>{"./start.sh"});
+  EXPECT_TRUE(image->config.exposed_ports.contains("8000/tcp"));
+  ASSERT_EQ(image->config.history.size(), 6U);
+  EXPECT_EQ(image->config.history[1].created_by, "ADD api/* /app/ # buildkit");
+  EXPECT_EQ(image->config.history[3].created_by,
+            "RUN /bin/sh -c echo hello > installed && cat installed # buildkit");
+  EXPECT_TRUE(image->config.history[4].empty_layer);
+
+  // Again: the same image, nothing run.
+  const auto start = std::chrono::steady_clock::now();
+  const auto again = run(dockerfile);
+  const auto took = std::chrono::steady_clock::now() - start;
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->id, image->id);
+  EXPECT_EQ(runner_.runs, 1);
+  EXPECT_EQ(cached_, 3);
+  std::printf("cached build: %.2f ms\n", std::chrono::duration<double, std::milli>(took).count());
+
+  // A changed file runs what follows it; a changed configuration runs nothing.
+  ASSERT_TRUE(run(dockerfile + "LABEL a=b\n").ok());
+  EXPECT_EQ(runner_.runs, 1);
+  ASSERT_TRUE(write_file(context_ / "api/app.py", "new").ok());
+  const auto changed = run(dockerfile);
+  ASSERT_TRUE(changed.ok());
+  EXPECT_EQ(runner_.runs, 2);
+  EXPECT_EQ(read(find(*changed, "app/app.py")), "new");
+}
+
+TEST_F(BuildTest, StagesArgumentsOwnersAndHeredocs) {
+  ASSERT_TRUE(write_file(context_ / ".dockerignore", "api/sub\n").ok());
+  args_["V"] = "2";
+  const auto image =
+      run("ARG BASE=box\nFROM box AS unused\nRUN exit 9\nFROM $BASE AS make\nARG V=1\nENV W=w\nRUN "
+          "mkdir /out && echo $V$W > /out/v && echo x > /gone\n"
+          "FROM make\nRUN rm /gone\nCOPY --from=make --chown=app:web --chmod=600 /out/v "
+          "/data/\nCOPY api /all\nCOPY <<EOF /etc/made\nvalue $W\nEOF\n"
+          "RUN <<EOF\necho one\necho two\nEOF\nUSER app\nCMD run\n");
+  ASSERT_TRUE(image.ok()) << image.error().to_string();
+  EXPECT_EQ(read(find(*image, "data/v")), "2w\n");
+  struct stat st {};
+  ASSERT_EQ(::stat(find(*image, "data/v").c_str(), &st), 0);
+  EXPECT_EQ(st.st_uid, 101U);
+  EXPECT_EQ(st.st_gid, 77U);
+  EXPECT_EQ(st.st_mode & 07777U, 0600U);
+  EXPECT_TRUE(find(*image, "all/sub/deep").empty());
+  EXPECT_EQ(read(find(*image, "all/app.py")), "app");
+  EXPECT_EQ(read(find(*image, "etc/made")), "value w\n");
+  EXPECT_EQ(output_, "one\ntwo\n");
+  EXPECT_EQ(image->config.user, "app");
+  ASSERT_EQ(::lstat((store_->layer_directories(image->id)->at(4) / "gone").c_str(), &st), 0);
+  EXPECT_TRUE(S_ISCHR(st.st_mode)) << "removed below by a whiteout";
+}
+
+TEST_F(BuildTest, AFailedStepSaysWhereAndWhy) {
+  const auto image = run("FROM box\nRUN echo one; echo two; exit 3\n");
+  ASSERT_FALSE(image.ok());
+  EXPECT_EQ(image.error().to_string(),
+            "dockerfile_inline:2:1: process \"/bin/sh -c echo one; echo two; exit 3\" did not "
+            "complete successfully: exit code: 3\n"
+            "RUN echo one; echo two; exit 3\n^\nlast output:\none\ntwo");
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ / "images/tmp"));
+  EXPECT_NE(run("FROM box\nCOPY nothing /x\n")
+                .error()
+                .to_string()
+                .find("dockerfile_inline:2:1: \"/nothing\": not found"),
+            std::string::npos);
+  EXPECT_NE(run("FROM none\n").error().to_string().find("No such image: none:latest"),
+            std::string::npos);
+}
+
+TEST_F(BuildTest, LinksInContextAndStagesStayInside) {
+  std::filesystem::create_symlink("/etc/shadow", context_ / "shadow");
+  EXPECT_FALSE(
+      run("FROM box\nCOPY shadow /x\n").ok());  // I22: resolved in the context, where there is none
+  std::filesystem::create_symlink("/etc", context_ / "api/etc");
+  const auto image = run("FROM box\nCOPY api /api\n");
+  ASSERT_TRUE(image.ok()) << image.error().to_string();
+  EXPECT_EQ(std::filesystem::read_symlink(store_->layer_directories(image->id)->at(0) / "api/etc"),
+            "/etc");
+}
+
+TEST_F(BuildTest, ScratchHasDockersDefaults) {
+  const auto image = run("FROM scratch\nCOPY api/app.py /\n");
+  ASSERT_TRUE(image.ok()) << image.error().to_string();
+  EXPECT_EQ(image->config.working_dir, "/");
+  EXPECT_EQ(image->config.env,
+            std::vector<std::string>{
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"});
+  EXPECT_EQ(read(find(*image, "app.py")), "app");
+}
+
+}  // namespace
+}  // namespace stack::images::test
