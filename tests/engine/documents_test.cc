@@ -47,10 +47,10 @@ std::set<std::string> golden(const std::string& name) {
   return out;
 }
 
-// `ours`: keys that only we have; `theirs`: keys of the recorded document that say something about
+// `theirs`: keys of the recorded document that say something about
 // that engine alone.
 void expect_keys(Json document, const std::string& name, const std::set<std::string>& theirs = {}) {
-  document.erase("Stack");
+  if (document.is_object()) document.erase("Stack");
   std::set<std::string> keys;
   collect(document, "", keys);
   auto wanted = golden(name);
@@ -168,7 +168,7 @@ TEST(Documents, ResourcesHaveDockersKeys) {
 }
 
 TEST(Documents, TheEngineHasDockersKeys) {
-  expect_keys(version_document({}), "version", {"Components[].Details.BuildTime"});
+  expect_keys(version_document({}), "version");
   Json info = info_document({}, {});
   info["Runtimes"] = Json::object();
   expect_keys(info, "info", {"Containerd"});
