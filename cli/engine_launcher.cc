@@ -56,7 +56,7 @@ Status start(const EngineAddress& address, const LaunchOptions& options, const A
   const off_t log_end = ::lseek(log.get(), 0, SEEK_END);
   const auto log_start = static_cast<std::size_t>(log_end > 0 ? log_end : 0);
   SpawnOptions spawn_options;
-  spawn_options.argv = {program};
+  spawn_options.argv = {program, "--on-demand"};
   spawn_options.fds = {{log.get(), STDOUT_FILENO}, {log.get(), STDERR_FILENO}};
   const Child child = TRY_WHILE(spawn(spawn_options), "starting the engine");
   const auto deadline = std::chrono::steady_clock::now() + options.timeout;

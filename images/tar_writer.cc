@@ -24,8 +24,9 @@ struct Header {
       std::memset(bytes + at, '0', width - 1);
       return false;
     }
-    std::snprintf(bytes + at, width, "%0*llo", static_cast<int>(width - 1),
-                  static_cast<unsigned long long>(value));
+    for (std::size_t digit = width - 1; digit-- > 0; value >>= 3U) {
+      bytes[at + digit] = static_cast<char>('0' + (value & 7));
+    }
     return true;
   }
   void seal() {
