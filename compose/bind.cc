@@ -93,6 +93,11 @@ class Reader {
     }
   }
 
+  template <typename T>
+  void docker_empty(const char* key, const char*, std::optional<T>& out) {
+    (*this)(key, out);
+  }
+
   const char* docker_name(const char* ours, const char*) const { return ours; }
 
  private:

@@ -30,18 +30,18 @@ class Canonicaliser {
   void file(Node& root) {
     each(root, "services", [this](Node& n) { service(n); });
     each(root, "networks", [this](Node& n) {
-      external(n, "networks");
+      external(n);
       dict(n.find("labels"));
       strings(n.find("driver_opts"));
     });
     each(root, "volumes", [this](Node& n) {
-      external(n, "volumes");
+      external(n);
       dict(n.find("labels"));
       strings(n.find("driver_opts"));
     });
     for (const char* kind : {"secrets", "configs"}) {
       each(root, kind, [&](Node& n) {
-        external(n, kind);
+        external(n);
         dict(n.find("labels"));
         strings(n.find("driver_opts"));
       });
@@ -413,7 +413,7 @@ class Canonicaliser {
   }
 
   // {name: x} is the old way to say external and name.
-  void external(Node& n, std::string_view kind) {
+  void external(Node& n) {
     Node* e = n.find("external");
     if (skip(e) || !e->is_map()) return;
     const Place at = e->place;
@@ -422,14 +422,9 @@ class Canonicaliser {
                     fmt::format("{}: external.name is deprecated. Please set name and external: "
                                 "true",
                                 path_.text()));
-    if (name != nullptr && n.find("name") == nullptr) {
-      Node copy = *name;
-      *e = Node::boolean(true, at);
-      n.set("name", std::move(copy));
-    } else {
-      *e = Node::boolean(true, at);
-    }
-    (void)kind;
+    const Node copy = name != nullptr ? *name : Node::null(at);
+    *e = Node::boolean(true, at);
+    if (!copy.is_null() && n.find("name") == nullptr) n.set("name", copy);
   }
 
   void includes(Node* n) {

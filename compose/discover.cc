@@ -99,11 +99,9 @@ class Discovery {
       const std::string text = TRY(options_.read_file(path));
       const Lookup lookup = [&](const std::string& name) -> const std::string* {
         const auto it = out_.environment.find(name);
-        if (it != out_.environment.end()) return &it->second;
-        const auto earlier = values.find(name);
-        return earlier == values.end() ? nullptr : &earlier->second;
+        return it == out_.environment.end() ? nullptr : &it->second;
       };
-      Result<EnvFile> parsed = parse_env_file(text, lookup);
+      Result<EnvFile> parsed = parse_env_file(text, lookup, values);
       if (!parsed.ok()) {
         Error e = std::move(parsed).error();
         e.message = fmt::format("failed to read {}: {}", path, e.message);

@@ -25,7 +25,8 @@ bool is_key_char(char c) {
 
 class EnvParser {
  public:
-  EnvParser(std::string_view text, const Lookup& lookup) : text_(text), lookup_(lookup) {
+  EnvParser(std::string_view text, const Lookup& lookup, StringMap seen)
+      : text_(text), lookup_(lookup), seen_(std::move(seen)) {
     if (text_.substr(0, 3) == "\xEF\xBB\xBF") text_.remove_prefix(3);
   }
 
@@ -199,13 +200,18 @@ class EnvParser {
   const Lookup& lookup_;
   std::size_t at_ = 0;
   EnvFile out_;
-  std::map<std::string, std::string> seen_;
+  StringMap seen_;  // earlier files, then this one
 };
 
 }  // namespace
 
 Result<EnvFile> parse_env_file(std::string_view text, const Lookup& lookup) {
-  return EnvParser(text, lookup).run();
+  return EnvParser(text, lookup, {}).run();
+}
+
+Result<EnvFile> parse_env_file(std::string_view text, const Lookup& lookup,
+                               const StringMap& earlier) {
+  return EnvParser(text, lookup, earlier).run();
 }
 
 Result<EnvFile> parse_raw_env_file(std::string_view text, const Lookup& lookup) {

@@ -21,6 +21,9 @@ struct EnvFile {
 // the keys above; a bare KEY takes its value from `lookup` or is left out. The error's place has
 // the line; the caller knows the file.
 Result<EnvFile> parse_env_file(std::string_view text, const Lookup& lookup);
+// `earlier` is asked last: keys of the files before this one.
+Result<EnvFile> parse_env_file(std::string_view text, const Lookup& lookup,
+                               const StringMap& earlier);
 
 // format: raw. Nothing is interpreted but the first "=".
 Result<EnvFile> parse_raw_env_file(std::string_view text, const Lookup& lookup);

@@ -53,9 +53,7 @@ class EnvironmentResolver {
       const auto outer = project_.environment.find(name);
       if (outer != project_.environment.end()) return &outer->second;
       const auto own = s.environment.find(name);
-      if (own != s.environment.end() && own->second) return &*own->second;
-      const auto earlier = values.find(name);
-      return earlier == values.end() ? nullptr : &earlier->second;
+      return own != s.environment.end() && own->second ? &*own->second : nullptr;
     });
   }
 
@@ -66,10 +64,7 @@ class EnvironmentResolver {
                                             path.text, path.text));
       return;
     }
-    read(path, labels, false, [&](const std::string& name) -> const std::string* {
-      const auto earlier = labels.find(name);
-      return earlier == labels.end() ? nullptr : &earlier->second;
-    });
+    read(path, labels, false, [](const std::string&) -> const std::string* { return nullptr; });
   }
 
   void read(const Node& path, StringMap& values, bool raw, const Lookup& lookup) {
@@ -79,7 +74,7 @@ class EnvironmentResolver {
       return;
     }
     Result<EnvFile> parsed =
-        raw ? parse_raw_env_file(*text, lookup) : parse_env_file(*text, lookup);
+        raw ? parse_raw_env_file(*text, lookup) : parse_env_file(*text, lookup, values);
     if (!parsed.ok()) {
       const int line = parsed.error().where ? parsed.error().where->line : 0;
       report_.error(path.place,

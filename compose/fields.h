@@ -198,7 +198,7 @@ void describe(V& v, S& s) {
   v("path", s.path);
   v("action", s.action);
   v("target", s.target);
-  v("exec", s.exec);
+  v.docker_empty("exec", "command", s.exec);
   v("include", s.include);
   v("ignore", s.ignore);
   v("initial_sync", s.initial_sync);

@@ -74,13 +74,13 @@ void ModelLoader::include_one(Node& document, const Node& item, const Scope& sco
       report_.error(item.place, fmt::format("stat {}: no such file or directory", path));
       return;
     }
-    Result<EnvFile> parsed =
-        parse_env_file(*text, [&](const std::string& name) -> const std::string* {
+    Result<EnvFile> parsed = parse_env_file(
+        *text,
+        [&](const std::string& name) -> const std::string* {
           const auto it = environment.find(name);
-          if (it != environment.end()) return &it->second;
-          const auto earlier = own.find(name);
-          return earlier == own.end() ? nullptr : &earlier->second;
-        });
+          return it == environment.end() ? nullptr : &it->second;
+        },
+        own);
     if (!parsed.ok()) {
       report_.error(item.place, fmt::format("failed to read {}: {}", path, parsed.error().message));
       return;

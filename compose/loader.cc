@@ -64,16 +64,10 @@ void apply_profiles(Project& project, const std::vector<std::string>& profiles,
                     const std::vector<std::string>& named) {
   for (auto it = project.services.begin(); it != project.services.end();) {
     if (is_active(it->second, profiles, named)) {
-      // A dependency that is not there and need not be is none.
       ++it;
     } else {
       project.disabled_services.insert(project.services.extract(it++));
     }
-  }
-  for (auto& [name, service] : project.services) {
-    std::erase_if(service.depends_on, [&](const auto& d) {
-      return !d.second.required && project.services.count(d.first) == 0;
-    });
   }
 }
 

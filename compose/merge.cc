@@ -45,8 +45,7 @@ std::string mount_key(const Node& n) {
 
 std::string secret_key(const Node& n) {
   const std::string target = text_of(n, "target");
-  if (target.empty()) return "/run/secrets/" + text_of(n, "source");
-  return target[0] == '/' ? target : "/run/secrets/" + target;
+  return target.empty() ? "/run/secrets/" + text_of(n, "source") : target;
 }
 std::string config_key(const Node& n) {
   const std::string target = text_of(n, "target");
@@ -104,8 +103,9 @@ class Merger {
       return;
     }
     if (over.is_null()) {
-      // In a map of values nothing is a value; elsewhere it changes nothing.
-      if (parent_is({"environment", "args"})) base = std::move(over);
+      // In a map of values and for commands nothing is a value; elsewhere it changes nothing.
+      const bool command = keys_.back() == "command" || keys_.back() == "entrypoint";
+      if (command || parent_is({"environment", "args"})) base = std::move(over);
       return;
     }
     if (base.is_null() || replaces()) {
@@ -133,6 +133,11 @@ class Merger {
     const bool pools = keys_.back() == "config" && parent_is({"ipam"});
     for (Node& item : over.items) {
       if (item.tag == Node::Tag::kReset) continue;
+      if (parent_is({"extra_hosts"}) &&
+          std::any_of(base.items.begin(), base.items.end(),
+                      [&](const Node& b) { return b.text == item.text; })) {
+        continue;
+      }
       if (pools) {
         const auto same = std::find_if(base.items.begin(), base.items.end(), [&](const Node& b) {
           return subnet_of(b) == subnet_of(item);

@@ -56,18 +56,22 @@ void normalize_build(Build& b, const StringMap& environment) {
   resolve_from(b.args, environment, /*drop_unset=*/true);
 }
 
+void count_devices(std::vector<DeviceRequest>& requests) {
+  for (DeviceRequest& r : requests) {
+    if (!r.count && r.device_ids.empty()) r.count = -1;
+  }
+}
+
 void normalize_service(Service& s, const StringMap& environment) {
   if (s.networks.empty() && s.network_mode.empty() && !s.provider) s.networks["default"];
   imply_dependencies(s);
   for (MountConfig& m : s.volumes) clean_target(m);
   for (FileReference& f : s.secrets) {
-    if (f.target.empty()) {
-      f.target = "/run/secrets/" + f.source;
-    } else if (f.target[0] != '/') {
-      f.target = "/run/secrets/" + f.target;
-    }
+    if (f.target.empty()) f.target = "/run/secrets/" + f.source;
   }
   if (s.build) normalize_build(*s.build, environment);
+  count_devices(s.gpus);
+  if (s.deploy && s.deploy->reservations) count_devices(s.deploy->reservations->devices);
   if (s.deploy && s.scale && !s.deploy->replicas) s.deploy->replicas = s.scale;
 }
 

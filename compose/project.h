@@ -95,6 +95,7 @@ struct MountConfig {
   bool operator==(const MountConfig&) const = default;
 };
 
+// The service named may be absent from the project (no active profile) when `required` is false.
 struct Dependency {
   std::string condition = "service_started";  // service_healthy, service_completed_successfully
   bool restart = false;
@@ -142,7 +143,8 @@ struct Ulimit {
   bool operator==(const Ulimit&) const = default;
 };
 
-// services.*.configs[], services.*.secrets[], build.secrets[]
+// services.*.configs[], services.*.secrets[], build.secrets[]. A secret's target may be relative:
+// it is then below /run/secrets. A config without target is at /SOURCE. `mode` not set: 0444.
 struct FileReference {
   std::string source;
   std::string target;

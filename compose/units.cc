@@ -148,22 +148,26 @@ std::optional<bool> parse_boolean(std::string_view text, bool* old_style) {
 }
 
 Result<std::vector<std::string>> split_command(std::string_view text, bool* cut) {
+  const Error invalid = Error::invalid("invalid command line string");
   std::vector<std::string> words;
   std::string word;
   bool in_word = false;
-  char quote = 0;
+  char quote = 0;  // ' " ` or ( for $(...), of which only the first two are taken away
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '\\' && quote != '\'') {
-      if (i + 1 >= text.size()) return Error::invalid("invalid command line string");
+      if (i + 1 >= text.size()) return invalid;
       word += text[++i];
       in_word = true;
-    } else if (quote != 0) {
+    } else if (quote == '\'' || quote == '"') {
       if (c == quote) {
         quote = 0;
       } else {
         word += c;
       }
+    } else if (quote != 0) {
+      word += c;
+      if (c == (quote == '(' ? ')' : '`')) quote = 0;
     } else if (c == '\'' || c == '"') {
       quote = c;
       in_word = true;
@@ -176,11 +180,14 @@ Result<std::vector<std::string>> split_command(std::string_view text, bool* cut)
       if (c == '>' && !word.empty() && is_digit(word[0])) in_word = false;
       break;
     } else {
+      const bool group = c == '(';
+      if ((group && (word.empty() || word.back() != '$')) || c == ')') return invalid;
+      if (group || c == '`') quote = c;
       word += c;
       in_word = true;
     }
   }
-  if (quote != 0) return Error::invalid("invalid command line string");
+  if (quote != 0) return invalid;
   if (in_word) words.push_back(std::move(word));
   return words;
 }

@@ -175,6 +175,10 @@ class TreeBuilder : public YAML::EventHandler {
     } else {
       const Key key = std::move(*f.key);
       f.key.reset();
+      // The parser gives an absent value the place of whatever follows it.
+      if (item.node.is_null() && item.node.place.line != key.place.line) {
+        item.node.place = key.place;
+      }
       if (key.merge) {
         f.merges.push_back(std::move(item.node));
       } else if (key.usable && is_new(f, key)) {
@@ -282,8 +286,11 @@ std::vector<Node> parse_yaml(const std::string& text, std::int32_t file, Report&
       if (root && !root->is_null()) documents.push_back(std::move(*root));
     }
   } catch (const YAML::Exception& e) {
-    const Place at{file, e.mark.line + 1, e.mark.column + 1};
-    const std::string why = reason(e.msg, report.sources().line(at));
+    Place at{file, e.mark.line + 1, e.mark.column + 1};
+    const std::string line = report.sources().line(at);
+    const std::string why = reason(e.msg, line);
+    const std::size_t tab = line.find_first_not_of(' ');
+    if (tab != std::string::npos && line[tab] == '\t') at.column = static_cast<int>(tab) + 1;
     report.error(at, fmt::format("yaml: line {}: {}", at.line, why), hint(why));
   } catch (const Stop&) {
     // Reported where it happened.

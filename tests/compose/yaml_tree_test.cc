@@ -1,0 +1,84 @@
+#include "compose/yaml_tree.h"
+
+#include <gtest/gtest.h>
+
+#include "compose/json.h"
+
+namespace stack::compose {
+namespace {
+
+struct Parsed {
+  std::string json;   // of the first document
+  std::string error;  // the first
+};
+
+Parsed parse(const std::string& text) {
+  Sources sources;
+  const std::int32_t file = sources.add("f.yaml", text);
+  Report report(sources);
+  const std::vector<Node> documents = parse_yaml(text, file, report);
+  Parsed p;
+  if (!documents.empty()) p.json = print_json(documents[0]);
+  const std::vector<Diagnostic> errors = report.take_errors();
+  if (!errors.empty()) p.error = errors[0].message;
+  return p;
+}
+
+TEST(YamlTree, MergeKeysTakeMapsAndListsAndExplicitKeysWin) {
+  EXPECT_EQ(parse("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}").json,
+            R"({"a":{"x":1,"y":2},"b":{"y":3,"x":1}})");
+  EXPECT_EQ(parse("a: &a {x: 1}\nb: &b {x: 2, z: 3}\nc: {<<: [*a, *b]}").json,
+            R"({"a":{"x":1},"b":{"x":2,"z":3},"c":{"x":1,"z":3}})");
+  EXPECT_EQ(parse("a: {'<<': 1}").json, R"({"a":{"\u003c\u003c":1}})");
+}
+
+TEST(YamlTree, PlacesAreThoseOfTheText) {
+  const std::string text = "a:\n  b: [x,  y]\n";
+  Sources sources;
+  const std::int32_t file = sources.add("f.yaml", text);
+  Report report(sources);
+  const std::vector<Node> documents = parse_yaml(text, file, report);
+  const Node& y = documents[0].find("a")->find("b")->items[1];
+  EXPECT_EQ(y.place.line, 2);
+  EXPECT_EQ(y.place.column, 11);
+}
+
+TEST(YamlTree, TagsOfMergingAreKept) {
+  const std::string text = "a: !reset null\nb: !override [1]\nc: !!str 1\n";
+  Sources sources;
+  Report report(sources);
+  const std::vector<Node> d = parse_yaml(text, sources.add("f", text), report);
+  EXPECT_EQ(d[0].find("a")->tag, Node::Tag::kReset);
+  EXPECT_EQ(d[0].find("b")->tag, Node::Tag::kOverride);
+  EXPECT_TRUE(d[0].find("c")->is_string());
+}
+
+TEST(YamlTree, AliasesThatMultiplyStopAtABound) {
+  std::string bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
+  for (char c = 'b'; c <= 'k'; ++c) {
+    bomb += std::string(1, c) + ": &" + c + " [";
+    for (int i = 0; i < 10; ++i)
+      bomb += std::string(i > 0 ? "," : "") + "*" + static_cast<char>(c - 1);
+    bomb += "]\n";
+  }
+  EXPECT_EQ(parse(bomb).error, "aliases expand to more than 500000 nodes");
+}
+
+TEST(YamlTree, AnAliasInsideItsOwnNodeIsACycle) {
+  EXPECT_NE(parse("a: &a [*a]").error.find("cycle detected"), std::string::npos);
+}
+
+TEST(YamlTree, DeepNestingIsAnErrorNotACrash) {
+  EXPECT_NE(parse(std::string(100000, '[')).error, "");
+}
+
+TEST(YamlTree, ABrokenFileIsAnErrorWhateverItsBytes) {
+  for (const char* text :
+       {"\xff\xfe", "a: [", "a: 'x", "%", "? ", "- - -\n -", "!!", "&a *a", "{a: b"}) {
+    (void)parse(text);  // must return
+  }
+  SUCCEED();
+}
+
+}  // namespace
+}  // namespace stack::compose
