@@ -161,7 +161,10 @@ BodyStream::~BodyStream() = default;
 
 int BodyStream::fd() const { return state_ ? state_->socket.get() : -1; }
 const std::string& BodyStream::content_type() const { return state_->parser.content_type; }
-bool BodyStream::has_buffered() const { return !state_->raw.empty() || state_->parser.is_done(); }
+bool BodyStream::has_buffered() const {
+  // Bytes of an incomplete chunk do not count: reading them on would wait for the rest.
+  return !state_->parse().ok() || !state_->parser.body.empty() || state_->parser.is_done();
+}
 
 Result<bool> BodyStream::read(std::string& out) {
   State& s = *state_;

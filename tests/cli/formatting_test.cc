@@ -128,7 +128,8 @@ TEST(ProgressBoard, DrawsOneLineForEachResource) {
   const auto lines = board.lines(start + milliseconds(1200), 50, 24, false, false);
   ASSERT_EQ(lines.size(), 3U);
   EXPECT_EQ(lines[0], "[+] Running 1/2");
-  EXPECT_EQ(lines[1], " ✔ Container a   Started                     0.6s");
+  EXPECT_EQ(lines[1], " ✔ Container a   Started                      0.6s");
+  EXPECT_EQ(display_width(lines[1]), 50U);
   EXPECT_EQ(display_width(lines[1]), display_width(lines[2]));
   EXPECT_TRUE(lines[2].ends_with("1.2s")) << lines[2];
 }
