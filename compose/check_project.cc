@@ -37,9 +37,8 @@ class ProjectChecker {
 
  private:
   void check_image(const Service& s) {
-    const Place at = place_of(root_, {"services", s.name});
     if (s.image.empty() && !s.build && !s.provider) {
-      report_.error(at,
+      report_.error(place_of(root_, {"services", s.name}),
                     fmt::format("service \"{}\" has neither an image nor a build context "
                                 "specified{}",
                                 s.name, kInvalid),

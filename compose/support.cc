@@ -2,8 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <map>
 #include <string_view>
-#include <vector>
+#include <unordered_map>
 
 namespace stack::compose {
 namespace {
@@ -59,8 +60,9 @@ constexpr Unsupported kUnsupported[] = {
 
 class Finder {
  public:
-  Finder(const std::set<std::string>& active, Report& report) : active_(active), report_(report) {}
+  explicit Finder(Report& report) : report_(report) {}
 
+  // `rest`: what of the entry's path is still to be found below `node`.
   void find(const Node& node, std::string_view rest, const std::string& at, Place place,
             const Unsupported& entry) {
     if (node.is_null()) return;
@@ -73,9 +75,7 @@ class Finder {
     const std::string_view part = rest.substr(0, dot);
     const std::string_view next = dot == std::string_view::npos ? "" : rest.substr(dot + 1);
     for (const Entry& e : node.entries) {
-      if (part != "*" && e.key != part) continue;
-      if (at == "services" && active_.count(e.key) == 0) continue;
-      find(e.value, next, at.empty() ? e.key : at + "." + e.key, e.key_place, entry);
+      if (part == "*" || e.key == part) find(e.value, next, at + "." + e.key, e.key_place, entry);
     }
     if (part != "*") return;
     for (std::size_t i = 0; i < node.items.size(); ++i) {
@@ -84,15 +84,49 @@ class Finder {
   }
 
  private:
-  const std::set<std::string>& active_;
   Report& report_;
 };
+
+// The entries by kind of object and attribute, so that an attribute which is supported costs one
+// look-up.
+struct Rest {
+  std::string_view path;  // below the attribute
+  const Unsupported* entry;
+};
+using Table = std::map<std::string_view, std::unordered_multimap<std::string_view, Rest>>;
+
+Table make_table() {
+  Table table;
+  for (const Unsupported& entry : kUnsupported) {
+    const std::string_view path = entry.path;
+    const std::size_t star = path.find(".*.");
+    const std::string_view attribute_on = path.substr(star + 3);
+    const std::size_t dot = attribute_on.find('.');
+    const std::string_view rest = dot == std::string_view::npos ? "" : attribute_on.substr(dot + 1);
+    table[path.substr(0, star)].emplace(attribute_on.substr(0, dot), Rest{rest, &entry});
+  }
+  return table;
+}
 
 }  // namespace
 
 void warn_unsupported(const Node& root, const std::set<std::string>& active, Report& report) {
-  Finder finder(active, report);
-  for (const Unsupported& entry : kUnsupported) finder.find(root, entry.path, "", {}, entry);
+  static const Table table = make_table();
+  Finder finder(report);
+  for (const auto& [kind, attributes] : table) {
+    const Node* objects = root.find(kind);
+    if (objects == nullptr) continue;
+    for (const Entry& object : objects->entries) {
+      if (kind == "services" && active.count(object.key) == 0) continue;
+      for (const Entry& e : object.value.entries) {
+        const auto [begin, end] = attributes.equal_range(e.key);
+        for (auto it = begin; it != end; ++it) {
+          finder.find(e.value, it->second.path, fmt::format("{}.{}.{}", kind, object.key, e.key),
+                      e.key_place, *it->second.entry);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace stack::compose
