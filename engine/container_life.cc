@@ -77,7 +77,8 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
       if (!network.ok()) return std::move(network).error();
       endpoint.network_id = (*network)->id;
       TRY(services.networks->assign(**network, &endpoint));
-      endpoint.host_veth = netd::veth_name(c.id, index++);
+      // A name of its own for every start: the pair of an earlier life may not be gone yet.
+      endpoint.host_veth = netd::veth_name(random_hex(64), index++);
       job->networks.push_back(Networks::spec_of(**network));
       if (!(*network)->predefined) job->resolver = true;
       if (!endpoint.config.links.empty()) job->resolver = true;

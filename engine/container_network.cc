@@ -212,7 +212,7 @@ void Containers::connect(const std::string& name_or_id, const std::string& netwo
   }
   Status assigned = impl_->services.networks->assign(**network, &endpoint);
   if (!assigned.ok()) return done(std::move(assigned).error());
-  endpoint.host_veth = netd::veth_name(entry->c.id, index);
+  endpoint.host_veth = netd::veth_name(random_hex(64), index);
   netd::EndpointSpec spec;
   spec.network_id = endpoint.network_id;
   spec.bridge = (*network)->bridge;

@@ -178,6 +178,7 @@ void Networks::erase(const std::string& id) {
   if (!erased.ok()) log_error("network {}: {}", id, erased.error().to_string());
   networks_.erase(id);
   taken_.erase(id);
+  last_.erase(id);
 }
 
 void Networks::remove(const std::string& name_or_id, Done<Unit> done) {
@@ -248,12 +249,13 @@ Status Networks::assign(const Network& network, Endpoint* endpoint) {
     for (const auto& [name, address] : pool->aux_addresses) used.insert(address);
     std::string address = fixed;
     if (fixed.empty()) {
-      auto next = netd::next_address(subnet_of(*pool), used, label);
+      auto next = netd::next_address(subnet_of(*pool), used, label, v6 ? std::string() : last_[network.id]);
       if (!next.ok()) {
         release(*endpoint);
         return std::move(next).error();
       }
       address = std::move(next).value();
+      if (!v6) last_[network.id] = address;
     } else {
       Status free = netd::check_static_address(subnet_of(*pool), fixed, used);
       if (!free.ok()) {

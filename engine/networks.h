@@ -50,6 +50,7 @@ class Networks {
   Services& services_;
   std::map<std::string, Network> networks_;             // by id
   std::map<std::string, std::set<std::string>> taken_;  // network id -> addresses
+  std::map<std::string, std::string> last_;             // network id -> the address given last: not reused at once
 };
 
 }  // namespace stack::engine

@@ -2,7 +2,8 @@
 
 #include <sqlite3.h>
 
-#include <map>
+#include <chrono>
+#include <thread>
 
 #include "base/files.h"
 
@@ -54,7 +55,13 @@ StateStore::~StateStore() = default;
 
 Result<std::unique_ptr<StateStore>> StateStore::open(const std::filesystem::path& file) {
   auto impl = std::make_unique<Impl>();
-  impl->lock = TRY(lock_file(file.string() + ".lock", false));
+  // An engine that was killed holds its lock until the kernel has taken it apart.
+  auto lock = lock_file(file.string() + ".lock", false);
+  for (int tries = 0; !lock.ok() && lock.error().kind == ErrorKind::kConflict && tries < 100; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    lock = lock_file(file.string() + ".lock", false);
+  }
+  impl->lock = TRY(std::move(lock));
   sqlite3* db = nullptr;
   const int rc = sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   impl->db.reset(db);
