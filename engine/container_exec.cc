@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "base/files.h"
 #include "engine/containers_impl.h"
@@ -22,7 +23,14 @@ std::string joined(const std::vector<std::string>& words) {
 
 Result<Fd> Containers::attach(const std::string& name_or_id, AttachOptions options) {
   const Entry* entry = TRY(impl_->find(name_or_id));
-  if (!is_running(entry->c)) return Error::conflict("You cannot attach to a stopped container, start it first");
+  if (entry->c.status == RunState::kRemoving || entry->c.status == RunState::kDead) {
+    return Error::conflict("You cannot attach to a stopped container, start it first");
+  }
+  if (!is_running(entry->c)) {
+    auto pair = TRY(make_socketpair(SOCK_STREAM));
+    impl_->get(entry->c.id)->pending_clients.push_back({std::move(pair.second), options});
+    return std::move(pair.first);
+  }
   return runtime::attach(impl_->run_dir(entry->c.id), {options.stdin_, options.stdout_, options.stderr_});
 }
 
@@ -56,6 +64,12 @@ Result<const ExecState*> Containers::find_exec(const std::string& exec_id) const
   const auto it = impl_->execs.find(exec_id);
   if (it == impl_->execs.end()) return Error::not_found("No such exec instance: " + exec_id);
   return &it->second.state;
+}
+
+void Containers::when_exec_ended(const std::string& exec_id, std::function<void()> ended) {
+  const auto it = impl_->execs.find(exec_id);
+  if (it == impl_->execs.end() || it->second.state.exit_code) return ended();
+  it->second.when_ended.push_back(std::move(ended));
 }
 
 void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) {
@@ -112,6 +126,8 @@ void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) 
       e.exit_watch.cancel();
       e.shim_pidfd.reset();
       e.terminal_copy.reset();
+      const auto callbacks = std::exchange(e.when_ended, {});
+      for (const auto& callback : callbacks) callback();
       if (const Entry* container = impl_->get(e.state.container_id)) {
         impl_->publish(*container, "exec_die", {{"execID", exec_id}, {"exitCode", std::to_string(*e.state.exit_code)}});
       }

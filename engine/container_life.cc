@@ -102,6 +102,10 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
     if (!endpoint.gateway4.empty()) job->host_gateway = endpoint.gateway4;
   }
   job->ports = published_ports(*entry);
+  for (auto& client : entry->pending_clients) {
+    job->clients.push_back({std::move(client.socket), {client.options.stdin_, client.options.stdout_, client.options.stderr_}});
+  }
+  entry->pending_clients.clear();
   job->container = c;
   const std::string id = c.id;
 
@@ -118,8 +122,9 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
   };
   const auto launch_now = [this, id, job, failed, done](std::shared_ptr<Fd> netns) {
     services.pool.run([this, job, netns] { return launch(services.runtime, *job, netns->get()); },
-                      [this, id, failed, done](Result<runtime::RunningContainer> running) {
+                      [this, id, job, failed, done](Result<runtime::RunningContainer> running) {
       if (!running.ok()) return failed(std::move(running).error());
+      job->clients.clear();  // the shim has its own copies: ours would keep the streams open
       begin_running(get(id), std::move(running).value());
       done(Unit{});
     });

@@ -167,7 +167,7 @@ Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const Sta
   request.init = job.container.config.init.value_or(false);
   request.user = job.container.config.user;
   request.cgroup_parent = job.container.config.cgroup_parent;
-  request.clients = job.clients;
+  for (const auto& client : job.clients) request.clients.push_back({client.socket.get(), client.request});
   return runtime.start(request);
 }
 
@@ -211,7 +211,14 @@ Result<Fd> prepare_network(const StartJob& job) {
     // Bridges of user networks were made with the network; this heals one that somebody took away.
     if (!exists("/sys/class/net/" + network.bridge)) TRY(netd::ensure_network(network));
   }
-  if (!specs.empty()) TRY_WHILE(netd::attach_endpoints(netns.get(), specs, job.resolver), "setting up container networking");
+  if (specs.empty()) return netns;
+  Status attached = netd::attach_endpoints(netns.get(), specs, job.resolver);
+  for (const auto& network : job.networks) {
+    if (attached.ok() || exists("/sys/class/net/" + network.bridge)) continue;
+    TRY(netd::ensure_network(network));  // it went away under our hands
+    attached = netd::attach_endpoints(netns.get(), specs, job.resolver);
+  }
+  TRY_WHILE(std::move(attached), "setting up container networking");
   return netns;
 }
 

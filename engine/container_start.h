@@ -28,7 +28,11 @@ struct StartJob {
   int network_pid = 0, pid_pid = 0, ipc_pid = 0, uts_pid = 0;
   std::filesystem::path files_of;  // the directory of the container whose hosts and resolv.conf are shared
   bool resolver = false;
-  std::vector<runtime::InitialClient> clients;  // attached before the program starts
+  struct Client {
+    Fd socket;
+    runtime::AttachRequest request;
+  };
+  std::vector<Client> clients;  // attached before the program starts
 };
 
 // A network namespace with all interfaces; empty when the container brings none of its own (host, container:ID).

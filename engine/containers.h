@@ -97,6 +97,8 @@ class Containers {
 
   Result<std::string> create_exec(const std::string& id, ExecConfig config);  // exec id
   void start_exec(const std::string& exec_id, Done<ExecStreams> done);
+  // Calls back once the exec has an exit code, at once when it has one or is unknown.
+  void when_exec_ended(const std::string& exec_id, std::function<void()> ended);
   Result<const ExecState*> find_exec(const std::string& exec_id) const;
   Status resize_exec(const std::string& exec_id, int rows, int columns);
 

@@ -52,14 +52,21 @@ struct Entry {
     Done<WaitResult> done;
   };
   std::vector<Waiter> waiters;
+
+  // Attached before the start: handed to the shim, so that not a byte is missed.
+  struct PendingClient {
+    Fd socket;
+    AttachOptions options;
+  };
+  std::vector<PendingClient> pending_clients;
 };
 
 struct ExecEntry {
   ExecState state;
   Fd shim_pidfd;
   EventLoop::Watch exit_watch;
-  int terminal = -1;  // the relay owns it; a duplicate for resizing
-  Fd terminal_copy;
+  Fd terminal_copy;  // for resizing; the relay owns the terminal
+  std::vector<std::function<void()>> when_ended;
 };
 
 struct Containers::Impl {

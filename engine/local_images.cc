@@ -106,7 +106,7 @@ void ensure_image(Services& services, const scheduler::ProjectPtr& project, cons
                           if (op.build == Build::kIfPullFails && !cancel.stop_requested()) {
                             return build(services, project, op, progress, std::move(cancel), std::move(done));
                           }
-                          done(std::move(image).error());
+                          done(std::move(image).error().while_("pulling image " + op.reference));
                         });
 }
 

@@ -277,6 +277,12 @@ void Networks::release(const Endpoint& endpoint) {
   if (it == taken_.end()) return;
   it->second.erase(endpoint.ipv4);
   it->second.erase(endpoint.ipv6);
+  const auto network = networks_.find(endpoint.network_id);
+  if (network == networks_.end() || !network->second.predefined || !it->second.empty()) return;
+  // The predefined bridge is there while somebody uses it. A start at the same moment makes it again: container_start.cc.
+  services_.pool.run([spec = spec_of(network->second)] { return netd::remove_network(spec); }, [](Status removed) {
+    if (!removed.ok()) log_warning("removing the default bridge: {}", removed.error().to_string());
+  });
 }
 
 void Networks::retain(const Endpoint& endpoint) {

@@ -1,6 +1,7 @@
 #include "engine/state_store.h"
 
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
 #include <chrono>
 #include <thread>
@@ -21,6 +22,15 @@ using Database = std::unique_ptr<sqlite3, CloseDatabase>;
 using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 Error sqlite_error(sqlite3* db, const std::string& what) {
+  const int code = sqlite3_errcode(db);
+  const char* file = sqlite3_db_filename(db, "main");
+  struct statvfs disk {};
+  // SQLite calls a full disk "disk I/O error" where its shared memory does not fit.
+  if (code == SQLITE_FULL ||
+      (code == SQLITE_IOERR && file != nullptr && ::statvfs(std::filesystem::path(file).parent_path().c_str(), &disk) == 0 &&
+       disk.f_bavail * disk.f_bsize < 1U << 20U)) {
+    return Error::os(ENOSPC, "state store: " + what).fix("Free some space on the disk that holds it.");
+  }
   return Error::make(ErrorKind::kOs, "state store: " + what + ": " + sqlite3_errmsg(db));
 }
 

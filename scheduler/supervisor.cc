@@ -136,7 +136,8 @@ RunHandle Supervisor::verb(Verb verb, std::string name, ProjectPtr project, Serv
                            ProgressSink progress, RunDone done) {
   const bool forgets = verb == Verb::kStop || verb == Verb::kKill || verb == Verb::kRemove;
   const bool starts = verb == Verb::kStart || verb == Verb::kRestart;
-  const Turn turn = forgets && !options.dry_run ? Turn::kTearDown : Turn::kFree;
+  const Turn ending = verb == Verb::kKill ? Turn::kKill : Turn::kTearDown;
+  const Turn turn = forgets && !options.dry_run ? ending : Turn::kFree;
   const bool counts = !options.dry_run;
   ProjectPtr known = project;
   auto start = [&](RunContext context, RunDone over) {
@@ -171,8 +172,8 @@ RunHandle Supervisor::launch(const std::string& name, Turn turn,
   const auto others = e.commands;  // a run may end inside cancel()
   e.commands.push_back(command);
   for (const auto& other : others) {
-    const bool yields =
-        other->turn == Turn::kMend || (turn == Turn::kTearDown && other->turn == Turn::kBuildUp);
+    const bool ends = turn == Turn::kTearDown || turn == Turn::kKill;
+    const bool yields = other->turn == Turn::kMend || (ends && other->turn == Turn::kBuildUp);
     if (turn != Turn::kFree && turn != Turn::kMend && yields) other->handle.cancel();
   }
 
@@ -202,6 +203,7 @@ void Supervisor::give_turns(const std::string& name) {
   const auto it = entries_.find(name);
   if (it == entries_.end()) return;
   bool exclusive = false;  // one of those that come one after the other is under way or before us
+  bool building = false;   // one of them creates or starts
   std::vector<std::shared_ptr<Command>> going;
   for (const auto& command : it->second->commands) {
     const bool ready = !command->running && command->begin;
@@ -209,8 +211,13 @@ void Supervisor::give_turns(const std::string& name) {
       if (ready) going.push_back(command);
       continue;
     }
+    if (command->turn == Turn::kKill) {
+      if (ready && !building) going.push_back(command);
+      continue;
+    }
     if (ready && !exclusive) going.push_back(command);
     exclusive = true;
+    building = building || command->turn != Turn::kTearDown;
   }
   for (const auto& command : going) {
     if (std::exchange(command->running, true)) continue;

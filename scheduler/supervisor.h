@@ -11,7 +11,8 @@
 //   removed it yes    no                not running   nothing: a job that is done, or a loop that
 //   was given up no     any               any           nothing
 //
-// Turns: `up` and `run` one after the other; `down`, `stop`, `rm` and `kill` cancel them, wait for
+// Turns: `up` and `run` one after the other; `kill` waits for no stop or down (it is what shortens
+// them); `down`, `stop`, `rm` and `kill` cancel the former, wait for
 // the steps under way, then go. Everything else goes at once. Mending waits while any command on
 // the project is under way.
 #pragma once
@@ -63,7 +64,7 @@ class Supervisor {
                  ProgressSink progress, RunDone done);
 
  private:
-  enum class Turn { kFree, kBuildUp, kTearDown, kMend };
+  enum class Turn { kFree, kBuildUp, kTearDown, kKill, kMend };
   struct Command;
   struct Entry;
 

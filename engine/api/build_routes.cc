@@ -42,6 +42,15 @@ Result<images::BuildRequest> request_of(const Query& query) {
   return out;
 }
 
+// "[builder 2/5] RUN make" as the classic builder says it: "Step 2/5 : RUN make".
+std::string step_text(const std::string& text) {
+  const auto end = text.find("] ");
+  if (text.empty() || text[0] != '[' || end == std::string::npos) return text;
+  const auto space = text.rfind(' ', end);
+  const auto begin = space == std::string::npos ? 1 : space + 1;
+  return fmt::format("Step {} : {}", text.substr(begin, end - begin), text.substr(end + 2));
+}
+
 class Build : public std::enable_shared_from_this<Build> {
  public:
   Build(Services& services, ExchangePtr exchange, images::BuildRequest request)
@@ -95,7 +104,7 @@ class Build : public std::enable_shared_from_this<Build> {
     if (quiet_) return;
     switch (event.kind) {
       case images::BuildEvent::Kind::kStep:
-        return say(event.text + "\n");
+        return say(step_text(event.text) + "\n");
       case images::BuildEvent::Kind::kCached:
         return say(" ---> Using cache\n");
       case images::BuildEvent::Kind::kOutput:

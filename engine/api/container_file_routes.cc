@@ -4,11 +4,16 @@
 #include <fts.h>
 #include <sys/stat.h>
 
+#include <cstring>
+#include <set>
+
+#include "base/files.h"
 #include "engine/api/encoding.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/api/text.h"
 #include "engine/json_fields.h"
+#include "engine/overlay_view.h"
 #include "images/copy.h"
 #include "images/store.h"
 
@@ -145,6 +150,26 @@ void put_archive(Services& services, const ExchangePtr& exchange) {
       });
 }
 
+// The image and the container's changes without what is mounted in it (volumes, /proc): the changes
+// lie as the topmost lower layer in an overlay of their own, which may be read while the container
+// runs.
+Status write_tree(const images::Store& store, const Paths& paths, const std::string& id,
+                  const std::string& image, int out) {
+  std::vector<std::filesystem::path> layers{paths.root / "containers" / id / "upper"};
+  for (auto& layer : TRY(store.layer_directories(image))) layers.push_back(std::move(layer));
+  const auto scratch = paths.root / "tmp" / ("export-" + random_hex(16));
+  TRY(make_directories(scratch / "upper", 0700));
+  TRY(make_directories(scratch / "work", 0700));
+  Status written = ok_status();
+  {
+    auto root = open_overlay(layers, scratch / "upper", scratch / "work");
+    written =
+        root.ok() ? images::write_tar(root->get(), "/.", out) : Status(std::move(root).error());
+  }
+  const Status removed = remove_tree(scratch);
+  return written.ok() ? removed : written;
+}
+
 void export_tree(Services& services, const ExchangePtr& exchange) {
   const Container* c = named_container(*exchange, services);
   if (c == nullptr) return;
@@ -154,17 +179,21 @@ void export_tree(Services& services, const ExchangePtr& exchange) {
   pipe->allow();
   const auto writer = std::make_shared<Fd>(std::move(out).value());
   publish_container_event(services, *c, "export");
-  services.containers->with_rootfs(
-      c->id,
-      [writer](const std::filesystem::path& root) -> Status {
+  services.long_pool.run(
+      [store = &services.store, paths = services.paths, id = c->id, image = c->image_id, writer] {
         const Fd closes(writer->release());
-        const Fd fd = TRY(open_fd(root.string(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        return images::write_tar(fd.get(), "/.", closes.get());
+        return write_tree(*store, paths, id, image, closes.get());
       },
-      [pipe, writer](const Status& status) {
-        writer->reset();
-        pipe->work_done(status);
-      });
+      [pipe](const Status& status) { pipe->work_done(status); });
+}
+
+// Files and mount points that the engine puts into every container, not its program.
+bool made_by_engine(const std::string& path, const struct stat& s) {
+  static const std::set<std::string> kFiles{"/.dockerenv", "/etc/hosts", "/etc/hostname",
+                                            "/etc/resolv.conf"};
+  static const std::set<std::string> kDirectories{"/dev", "/proc", "/sys"};
+  return kDirectories.count(path) != 0 ||
+         (kFiles.count(path) != 0 && S_ISREG(s.st_mode) && s.st_size == 0);
 }
 
 // The upper directory of the overlay is the list of changes: a character device 0/0 is a removal.
@@ -173,21 +202,32 @@ Json changes_of(const std::filesystem::path& upper,
   Json out = Json::array();
   std::string top = upper.string();
   char* roots[] = {top.data(), nullptr};
+  const auto by_name = [](const FTSENT** a, const FTSENT** b) {
+    return std::strcmp((*a)->fts_name, (*b)->fts_name);
+  };
   const std::unique_ptr<FTS, int (*)(FTS*)> tree(
-      ::fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, nullptr), ::fts_close);
-  while (const FTSENT* entry = tree ? ::fts_read(tree.get()) : nullptr) {
+      ::fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, by_name), ::fts_close);
+  bool etc_is_ours = true;  // until something else is found below it
+  for (const FTSENT* entry = nullptr; tree && (entry = ::fts_read(tree.get())) != nullptr;) {
     if (entry->fts_info == FTS_DP || entry->fts_level == 0) continue;
     const std::string path(entry->fts_path + top.size());
     const struct stat& s = *entry->fts_statp;
+    if (made_by_engine(path, s)) continue;
+    if (path.rfind("/etc/", 0) == 0) etc_is_ours = false;
     const bool removed = S_ISCHR(s.st_mode) && s.st_rdev == 0;
-    bool below = false;
-    for (const auto& lower : lowers) {
-      struct stat ignored {};
-      below = below || ::lstat((lower.string() + path).c_str(), &ignored) == 0;
-    }
+    const bool below =
+        std::any_of(lowers.begin(), lowers.end(), [&](const std::filesystem::path& lower) {
+          struct stat ignored {};
+          return ::lstat((lower.string() + path).c_str(), &ignored) == 0;
+        });
     out.push_back({{"Path", path}, {"Kind", removed ? 2 : below ? 0 : 1}});
   }
-  return out;
+  if (!etc_is_ours) return out;
+  Json without_etc = Json::array();
+  for (auto& change : out) {
+    if (change["Path"] != "/etc") without_etc.push_back(std::move(change));
+  }
+  return without_etc;
 }
 
 void changes(Services& services, const ExchangePtr& exchange) {

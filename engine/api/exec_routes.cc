@@ -71,7 +71,7 @@ void start(Services& services, const ExchangePtr& exchange) {
   if ((*exec)->exit_code) return respond_error(*exchange, 409, "exec " + id + " has already run");
   const ExecConfig config = (*exec)->config;
   services.containers->start_exec(
-      id, [&services, exchange, detach, config](Result<ExecStreams> streams) {
+      id, [&services, exchange, detach, config, id](Result<ExecStreams> streams) {
         if (detach) {
           if (!streams.ok()) return respond_error(*exchange, streams.error());
           drain(services.loop, std::move(streams->terminal));
@@ -90,6 +90,9 @@ void start(Services& services, const ExchangePtr& exchange) {
           return exchange->hijack(std::move(with));
         }
         with.client_input = config.attach_stdin;
+        with.before_end = [&services, id](std::function<void()> end) {
+          services.containers->when_exec_ended(id, std::move(end));
+        };
         if (streams->terminal) {
           with.duplex = std::move(streams->terminal);
           with.duplex_is_terminal = true;

@@ -30,7 +30,7 @@ std::string frame_header(std::uint8_t stream, std::size_t size) {
 class Relay : public std::enable_shared_from_this<Relay> {
  public:
   Relay(LocalSocket client, Hijack with)
-      : client_(std::move(client)), input_(client_.get_executor()), done_(std::move(with.done)) {
+      : client_(std::move(client)), input_(client_.get_executor()), before_end_(std::move(with.before_end)), done_(std::move(with.done)) {
     if (with.detach_keys) detach_.emplace(*with.detach_keys);
     take_input_ = with.client_input;
     if (with.duplex) {
@@ -122,8 +122,12 @@ class Relay : public std::enable_shared_from_this<Relay> {
   }
 
   void finish_when_sent() {
-    finishing_ = true;
-    if (outbox_.empty()) close();
+    const auto finish = [self = shared_from_this()] {
+      self->finishing_ = true;
+      if (self->outbox_.empty()) self->close();
+    };
+    if (before_end_) return std::exchange(before_end_, nullptr)(finish);
+    finish();
   }
 
   // Client to container.
@@ -207,6 +211,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   std::optional<DetachFilter> detach_;
   bool duplex_ = false, terminal_ = false, take_input_ = true;
   bool finishing_ = false, client_gone_ = false, closed_ = false;
+  std::function<void(std::function<void()>)> before_end_;
   std::function<void()> done_;
 };
 
