@@ -210,6 +210,8 @@ struct Perform {
     }
     ContainerConfig config = std::move(made->config);
     config.image = op.image;
+    // The one who runs it is its only input: where that ends, the program sees the end.
+    if (op.one_off) config.stdin_once = config.open_stdin;
     services.containers->create(op.name, std::move(config), op.inherit_anonymous_volumes ? op.replaces.id : std::string(),
                                 [done = std::move(done)](Result<CreatedContainer> created) {
                                   if (!created.ok()) return done(std::move(created).error());
