@@ -108,7 +108,7 @@ Result<EngineAddress> engine_address() {
 Status ensure_engine(const EngineAddress& address, const LaunchOptions& options) {
   const ApiClient client(address.socket);
   // An answer, not only a connection: an engine that is ending still has its socket for a moment.
-  if (answers(client)) return ok_status();
+  if (address.may_start ? answers(client) : client.reachable()) return ok_status();
   if (!address.may_start) {
     return Error::make(ErrorKind::kUnavailable,
                        fmt::format("no engine answers at {}", address.socket))

@@ -32,9 +32,9 @@ struct Hijack {
   bool client_input = true;  // false: what the client sends is thrown away
   std::string first;         // sent before everything else: attach with logs=1
   std::optional<std::string>
-      detach_keys;             // bytes; typing them ends the connection, not the program
-  // Called when the output has ended; the connection is closed once it calls back. An exec waits here for its exit code, so
-  // that a client that asks for it afterwards gets it.
+      detach_keys;  // bytes; typing them ends the connection, not the program
+  // Called when the output has ended; the connection is closed once it calls back. An exec waits
+  // here for its exit code, so that a client that asks for it afterwards gets it.
   std::function<void(std::function<void()>)> before_end;
   std::function<void()> done;  // when the connection is closed
 };

@@ -1,10 +1,13 @@
 #include "engine/api/hijack.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <deque>
 
@@ -17,6 +20,8 @@ using LocalSocket = asio::local::stream_protocol::socket;
 namespace {
 
 constexpr std::size_t kChunk = 32U << 10U;
+constexpr std::chrono::milliseconds kHeadWait{1};
+constexpr int kHeadTries = 25;
 
 // Docker's frame: stream, three zero bytes, length in network order.
 std::string frame_header(std::uint8_t stream, std::size_t size) {
@@ -30,7 +35,12 @@ std::string frame_header(std::uint8_t stream, std::size_t size) {
 class Relay : public std::enable_shared_from_this<Relay> {
  public:
   Relay(LocalSocket client, Hijack with)
-      : client_(std::move(client)), input_(client_.get_executor()), before_end_(std::move(with.before_end)), done_(std::move(with.done)) {
+      : client_(std::move(client)),
+        input_(client_.get_executor()),
+        timer_(client_.get_executor()),
+        before_end_(std::move(with.before_end)),
+        done_(std::move(with.done)) {
+    first_ = std::move(with.first);
     if (with.detach_keys) detach_.emplace(*with.detach_keys);
     take_input_ = with.client_input;
     if (with.duplex) {
@@ -48,10 +58,8 @@ class Relay : public std::enable_shared_from_this<Relay> {
   }
 
   void start(std::string head, std::string early) {
-    send(std::move(head), [] {});
+    send(std::move(head), [self = shared_from_this()] { self->begin_when_head_is_taken(0); });
     open_sources_ = sources_.size();
-    for (auto& source : sources_) read_source(*source);
-    if (sources_.empty()) finish_when_sent();
     if (early.empty()) {
       read_client();
     } else {
@@ -78,6 +86,28 @@ class Relay : public std::enable_shared_from_this<Relay> {
     std::uint8_t stream;  // 0: no frames
     std::array<char, kChunk> buffer;
   };
+
+  // Some clients (docker-py) read the head through a buffer and the stream around it: what they
+  // would get together with the head would be lost to them. So the stream begins once the socket
+  // has been emptied, but is not held up by a slow reader for long.
+  void begin_when_head_is_taken(int tries) {
+    if (client_gone_) return begin();
+    int unread = 0;
+    if (tries >= kHeadTries || ::ioctl(client_.native_handle(), SIOCOUTQ, &unread) != 0 ||
+        unread == 0)
+      return begin();
+    timer_.expires_after(kHeadWait);
+    timer_.async_wait([self = shared_from_this(), tries](const error_code& ec) {
+      if (!ec && !self->closed_) self->begin_when_head_is_taken(tries + 1);
+    });
+  }
+
+  void begin() {
+    if (closed_) return;
+    if (!first_.empty()) send(std::exchange(first_, {}), [] {});
+    for (auto& source : sources_) read_source(*source);
+    if (sources_.empty()) finish_when_sent();
+  }
 
   void add_source(Fd fd, std::uint8_t stream) {
     sources_.push_back(std::make_unique<Source>(client_.get_executor(), std::move(fd), stream));
@@ -203,11 +233,12 @@ class Relay : public std::enable_shared_from_this<Relay> {
 
   LocalSocket client_;
   asio::posix::stream_descriptor input_;
+  asio::steady_timer timer_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::size_t open_sources_ = 0;
   std::deque<std::pair<std::string, std::function<void()>>> outbox_;
   std::array<char, kChunk> from_client_;
-  std::string in_flight_;
+  std::string in_flight_, first_;
   std::optional<DetachFilter> detach_;
   bool duplex_ = false, terminal_ = false, take_input_ = true;
   bool finishing_ = false, client_gone_ = false, closed_ = false;
@@ -218,7 +249,6 @@ class Relay : public std::enable_shared_from_this<Relay> {
 }  // namespace
 
 std::function<void()> relay(LocalSocket client, std::string head, std::string early, Hijack with) {
-  head += with.first;
   auto one = std::make_shared<Relay>(std::move(client), std::move(with));
   one->start(std::move(head), std::move(early));
   return [weak = std::weak_ptr<Relay>(one)] {
