@@ -124,6 +124,7 @@ class ServerTest : public testing::Test {
   }
 
   EventLoop loop_;
+  EventLoop::Timer slow_answer_;
   Router router_;
   std::unique_ptr<HttpServer> server_;
   std::thread thread_;
@@ -136,12 +137,11 @@ TEST_F(ServerTest, AnswersKeptAliveAndPipelinedRequestsInOrder) {
     // The first answer comes last if the server does not wait for it.
     const bool slow = exchange->request().captures[0] == "a";
     loop_.post([this, exchange, slow] {
-      static EventLoop::Timer timer;
       const auto answer = [exchange] {
         exchange->respond(200, "text/plain", exchange->request().captures[0] + "\n");
       };
       if (slow) {
-        timer = loop_.after(std::chrono::milliseconds(50), answer);
+        slow_answer_ = loop_.after(std::chrono::milliseconds(50), answer);
       } else {
         answer();
       }
