@@ -425,7 +425,9 @@ void Connection::watch_client() {
     self->watching_ = false;
     if (ec || self->closed_ || self->exchange_.expired()) return;
     char byte = 0;
-    if (::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
+    const auto size = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR))) return;
+    // The end, or ECONNRESET of one who left without reading everything.
     self->client_left();
   });
 }
