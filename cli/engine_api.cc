@@ -99,6 +99,8 @@ Container container_of(const Json& json) {
   out.created = number(json, "Created");
   out.state = text(json, "State");
   out.status = text(json, "Status");
+  out.restarts = number(member(json, "Stack"), "RestartCount");
+  out.restart_reason = text(member(json, "Stack"), "RestartReason");
   out.size = number(json, "SizeRw");
   out.labels = label_map(json, "Labels");
   for (const Json& port : member(json, "Ports")) {

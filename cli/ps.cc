@@ -68,7 +68,10 @@ Result<int> ps(Context& context, const Arguments& args) {
     for (const std::string& name : services) out += name + '\n';
   } else {
     std::vector<Record> records;
-    for (const Container& container : containers) {
+    const bool table = args.text("format").empty() || args.text("format").starts_with("table");
+    for (Container container : containers) {
+      // For people only: programs read Docker's words from the JSON.
+      if (table) container.status += restarts_text(container);
       records.push_back(
           ps_record(container, std::chrono::system_clock::now(), !args.on("no-trunc")));
     }

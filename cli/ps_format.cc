@@ -134,4 +134,12 @@ std::vector<Column> ps_columns() {
           {"PORTS", "Ports"}};
 }
 
+std::string restarts_text(const Container& container) {
+  if (container.restarts == 0) return "";
+  std::string out = ", " + std::to_string(container.restarts) +
+                    (container.restarts == 1 ? " restart" : " restarts");
+  if (!container.restart_reason.empty()) out += ": " + container.restart_reason;
+  return out;
+}
+
 }  // namespace stack::cli

@@ -172,6 +172,16 @@ Container sample() {
   return c;
 }
 
+TEST(Ps, TellsRestartsAndTheirReason) {
+  Container container;
+  EXPECT_EQ(restarts_text(container), "");
+  container.restarts = 1;
+  EXPECT_EQ(restarts_text(container), ", 1 restart");
+  container.restarts = 3;
+  container.restart_reason = "unhealthy";
+  EXPECT_EQ(restarts_text(container), ", 3 restarts: unhealthy");
+}
+
 TEST(Ps, TableAndJson) {
   const WallTime now{seconds(1003)};
   const std::vector<Record> records{ps_record(sample(), now, true)};
