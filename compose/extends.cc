@@ -113,7 +113,7 @@ Node* ModelLoader::other_file(const std::string& path, const Scope& scope, Place
   Node model = Node::map();
   for (Node& document : file.documents) {
     if (!prepare(document, scope)) return nullptr;
-    warn_version(document, path);
+    warn_version(document);
     merge_file(model, std::move(document), report_);
   }
   return &extended_.emplace(path, std::move(model)).first->second;

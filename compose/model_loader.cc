@@ -39,13 +39,11 @@ const Node* ModelLoader::project_name(const std::vector<File>& files) {
   return name;
 }
 
-void ModelLoader::warn_version(Node& document, const std::string& path) {
+void ModelLoader::warn_version(Node& document) {
   if (const Node* version = document.find("version")) {
-    report_.warning(
-        version->place,
-        fmt::format("{}: the attribute `version` is obsolete, it will be ignored, please "
-                    "remove it to avoid potential confusion",
-                    path));
+    report_.warning(version->place,
+                    "the attribute `version` is obsolete, it will be ignored, please remove it to "
+                    "avoid potential confusion");
     document.erase("version");
   }
 }
@@ -80,7 +78,7 @@ Node ModelLoader::merge(std::vector<File> files, const std::string& directory,
     including_.push_back(file.path);
     for (Node& document : file.documents) {
       if (!prepare(document, scope)) continue;
-      warn_version(document, file.path);
+      warn_version(document);
       extend_services(document, file.path, scope);
       include(document, scope);
       if (model.entries.empty()) {

@@ -39,7 +39,7 @@ class ModelLoader {
   };
 
   bool prepare(Node& document, const Scope& scope);
-  void warn_version(Node& document, const std::string& path);
+  void warn_version(Node& document);
 
   // extends.cc
   void extend_services(Node& document, const std::string& path, const Scope& scope);

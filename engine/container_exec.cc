@@ -1,6 +1,7 @@
 // Further programs in a running container, attaching to its first one, and its root file system from outside.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -28,7 +29,12 @@ Result<Fd> Containers::attach(const std::string& name_or_id, AttachOptions optio
   }
   if (!is_running(entry->c)) {
     auto pair = TRY(make_socketpair(SOCK_STREAM));
-    impl_->get(entry->c.id)->pending_clients.push_back({std::move(pair.second), options});
+    auto& pending = impl_->get(entry->c.id)->pending_clients;
+    std::erase_if(pending, [](const Entry::PendingClient& client) {
+      pollfd state{client.socket.get(), 0, 0};
+      return ::poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;  // it left before the start
+    });
+    pending.push_back({std::move(pair.second), options});
     return std::move(pair.first);
   }
   return runtime::attach(impl_->run_dir(entry->c.id), {options.stdin_, options.stdout_, options.stderr_});

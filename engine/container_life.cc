@@ -220,6 +220,7 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
     release(same);
     save(*same);
     if (same->c.oom_killed) publish(*same, "oom");
+    if (std::exchange(same->stopping, false)) publish(*same, "stop");
     publish(*same, "die", {{"exitCode", std::to_string(same->c.exit_code)}, {"execDuration", std::to_string(ran)}});
     notify_waiters(same, WaitCondition::kNextExit);
     then();
@@ -279,10 +280,8 @@ void Containers::Impl::stop(Entry* entry, std::optional<int> timeout, const std:
   auto signal = parse_signal(signal_text.empty() ? c.config.stop_signal : signal_text);
   if (!signal.ok()) return done(std::move(signal).error());
   if (c.status == RunState::kPaused) (void)services.runtime.resume(run_dir(id));  // a frozen process cannot end
-  entry->when_stopped.emplace_back([this, id, done] {
-    if (const Entry* same = get(id)) publish(*same, "stop");
-    done(Unit{});
-  });
+  entry->stopping = true;
+  entry->when_stopped.emplace_back([done] { done(Unit{}); });
   const int seconds = stop_timeout(c, timeout);
   const int first = seconds == 0 ? SIGKILL : *signal;
   publish(*entry, "kill", {{"signal", std::to_string(first)}});

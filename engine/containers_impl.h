@@ -37,6 +37,7 @@ struct Entry {
   TimePoint started{};
   scheduler::RestartState restarts;
   EventLoop::Timer restart_timer, kill_timer;
+  bool stopping = false;  // a stop is under way: its event comes before `die`
   std::vector<std::function<void()>> when_stopped;  // called once after the container has ended and was cleaned up
 
   std::unique_ptr<scheduler::HealthMonitor> health;
