@@ -80,7 +80,11 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
       // A name of its own for every start: the pair of an earlier life may not be gone yet.
       endpoint.host_veth = netd::veth_name(random_hex(64), index++);
       job->networks.push_back(Networks::spec_of(**network));
-      if (!(*network)->predefined) job->resolver = true;
+      if ((*network)->predefined) {
+        job->bridge_gate = services.networks->bridge_gate();
+      } else {
+        job->resolver = true;
+      }
       if (!endpoint.config.links.empty()) job->resolver = true;
     }
     if (!c.endpoints.empty() && (!c.config.links.empty() || host_resolver_is_loopback())) job->resolver = true;

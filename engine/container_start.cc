@@ -208,17 +208,15 @@ Result<Fd> prepare_network(const StartJob& job) {
   choose(false);
   choose(true);
   for (const auto& network : job.networks) {
-    // Bridges of user networks were made with the network; this heals one that somebody took away.
-    if (!exists("/sys/class/net/" + network.bridge)) TRY(netd::ensure_network(network));
+    if (job.bridge_gate != nullptr) {
+      const std::lock_guard lock(job.bridge_gate->mutex);
+      TRY(netd::ensure_network(network));
+    } else if (!exists("/sys/class/net/" + network.bridge)) {
+      // Bridges of user networks were made with the network; this heals one that somebody took away.
+      TRY(netd::ensure_network(network));
+    }
   }
-  if (specs.empty()) return netns;
-  Status attached = netd::attach_endpoints(netns.get(), specs, job.resolver);
-  for (const auto& network : job.networks) {
-    if (attached.ok() || exists("/sys/class/net/" + network.bridge)) continue;
-    TRY(netd::ensure_network(network));  // it went away under our hands
-    attached = netd::attach_endpoints(netns.get(), specs, job.resolver);
-  }
-  TRY_WHILE(std::move(attached), "setting up container networking");
+  if (!specs.empty()) TRY_WHILE(netd::attach_endpoints(netns.get(), specs, job.resolver), "setting up container networking");
   return netns;
 }
 

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "engine/daemon.h"
 #include "engine/model.h"
+#include "engine/networks.h"
 #include "netd/network.h"
 #include "netd/ports.h"
 #include "runtime/container.h"
@@ -22,6 +23,7 @@ struct StartJob {
   std::filesystem::path directory;  // STACK_ROOT/containers/ID
   std::filesystem::path run_dir;    // STACK_RUN/containers/ID
   std::vector<netd::NetworkSpec> networks;  // of the endpoints, in their order
+  std::shared_ptr<BridgeGate> bridge_gate;  // set when one of them is the predefined bridge
   std::vector<netd::PublishedPort> ports;
   std::string host_gateway;       // for host-gateway in extra_hosts
   // Processes whose namespaces are shared; 0: none.

@@ -268,6 +268,7 @@ Status Networks::assign(const Network& network, Endpoint* endpoint) {
     (v6 ? endpoint->prefix6 : endpoint->prefix4) = prefix_length(pool->subnet);
     (v6 ? endpoint->gateway6 : endpoint->gateway4) = network.config.internal ? std::string() : pool->gateway;
   }
+  if (network.predefined) gate_->users = static_cast<int>(taken.size());
   endpoint->mac = endpoint->config.mac.empty() ? netd::random_mac() : endpoint->config.mac;
   return ok_status();
 }
@@ -278,16 +279,27 @@ void Networks::release(const Endpoint& endpoint) {
   it->second.erase(endpoint.ipv4);
   it->second.erase(endpoint.ipv6);
   const auto network = networks_.find(endpoint.network_id);
-  if (network == networks_.end() || !network->second.predefined || !it->second.empty()) return;
-  // The predefined bridge is there while somebody uses it. A start at the same moment makes it again: container_start.cc.
-  services_.pool.run([spec = spec_of(network->second)] { return netd::remove_network(spec); }, [](Status removed) {
-    if (!removed.ok()) log_warning("removing the default bridge: {}", removed.error().to_string());
-  });
+  if (network == networks_.end() || !network->second.predefined) return;
+  gate_->users = static_cast<int>(it->second.size());
+  if (!it->second.empty()) return;
+  services_.pool.run(
+      [spec = spec_of(network->second), gate = gate_]() -> Status {
+        const std::lock_guard lock(gate->mutex);
+        if (gate->users > 0) return ok_status();
+        return netd::remove_network(spec);
+      },
+      [](Status removed) {
+        if (!removed.ok()) log_warning("removing the default bridge: {}", removed.error().to_string());
+      });
 }
 
 void Networks::retain(const Endpoint& endpoint) {
   if (!endpoint.ipv4.empty()) taken_[endpoint.network_id].insert(endpoint.ipv4);
   if (!endpoint.ipv6.empty()) taken_[endpoint.network_id].insert(endpoint.ipv6);
+  const auto network = networks_.find(endpoint.network_id);
+  if (network != networks_.end() && network->second.predefined) {
+    gate_->users = static_cast<int>(taken_[endpoint.network_id].size());
+  }
 }
 
 }  // namespace stack::engine

@@ -1,8 +1,11 @@
 // The networks of this engine and the addresses in them. Loop thread only; `done` is called on the loop.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +22,13 @@ namespace stack::engine {
 struct Services;
 template <typename T>
 using Done = std::function<void(Result<T>)>;
+
+// The predefined bridge exists while somebody uses it. Users are counted on the loop, before their worker begins; making and
+// removing the bridge happens on workers, under the mutex, and it is removed only while nobody is counted.
+struct BridgeGate {
+  std::mutex mutex;
+  std::atomic<int> users{0};
+};
 
 class Networks {
  public:
@@ -40,6 +50,7 @@ class Networks {
   void retain(const Endpoint& endpoint);
   // The kernel's side of a network that is made at its first use (the predefined bridge). Blocking; any thread.
   static netd::NetworkSpec spec_of(const Network& network);
+  std::shared_ptr<BridgeGate> bridge_gate() const { return gate_; }
   // The networks whose bridge must exist now.
   std::vector<netd::NetworkSpec> live_specs() const;
 
@@ -48,6 +59,7 @@ class Networks {
   void erase(const std::string& id);
 
   Services& services_;
+  std::shared_ptr<BridgeGate> gate_ = std::make_shared<BridgeGate>();
   std::map<std::string, Network> networks_;             // by id
   std::map<std::string, std::set<std::string>> taken_;  // network id -> addresses
   std::map<std::string, std::string> last_;             // network id -> the address given last: not reused at once

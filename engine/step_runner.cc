@@ -168,6 +168,7 @@ Result<int> ContainerStepRunner::run(const images::RunStep& step, const images::
     if (!assigned->ok()) return std::move(*assigned).error();
     c.endpoints.push_back((*assigned)->endpoint);
     job.networks.push_back((*assigned)->spec);
+    job.bridge_gate = services_.networks->bridge_gate();
   }
   job.resolver = isolated;
   const auto release = [&] {
