@@ -30,21 +30,42 @@ void FirewallGuard::changed() {
   });
 }
 
-void FirewallGuard::restore() {
+namespace {
+Status make_whole(const netd::FirewallState& state) {
+  for (const auto& network : state.networks) TRY(netd::ensure_network(network));
+  return netd::restore_firewall(state);
+}
+}  // namespace
+
+netd::FirewallState FirewallGuard::wanted() const {
   netd::FirewallState state;
   state.networks = services_.networks->live_specs();
+  if (!state.networks.empty()) state.published = services_.containers->published();
+  return state;
+}
+
+void FirewallGuard::restore_now() {
+  const auto state = wanted();
   if (state.networks.empty()) return;
-  state.published = services_.containers->published();
+  const Status restored = make_whole(state);
+  if (!restored.ok()) log_error("restoring the firewall: {}", restored.error().to_string());
+}
+
+void FirewallGuard::restore() {
+  auto state = wanted();
+  if (state.networks.empty()) return;
   restoring_ = true;
-  services_.pool.run(
-      [state = std::move(state)]() -> Status {
-        for (const auto& network : state.networks) TRY(netd::ensure_network(network));
-        return netd::restore_firewall(state);
-      },
-      [this](Status restored) {
-        restoring_ = false;
-        if (!restored.ok()) log_error("restoring the firewall: {}", restored.error().to_string());
+  services_.pool.run([state] { return make_whole(state); }, [this, state](Status restored) {
+    restoring_ = false;
+    if (!restored.ok()) log_error("restoring the firewall: {}", restored.error().to_string());
+    // A network that was removed meanwhile may have been made again by us.
+    for (const auto& network : state.networks) {
+      if (services_.networks->find(network.id).ok()) continue;
+      services_.pool.run([network] { return netd::remove_network(network); }, [](Status removed) {
+        if (!removed.ok()) log_error("removing a network: {}", removed.error().to_string());
       });
+    }
+  });
 }
 
 }  // namespace stack::engine

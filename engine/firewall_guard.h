@@ -5,16 +5,19 @@
 #include "base/event_loop.h"
 #include "base/fd.h"
 #include "engine/daemon.h"
+#include "netd/network.h"
 
 namespace stack::engine {
 
 class FirewallGuard {
  public:
   explicit FirewallGuard(Services& services);
-  // Bridges and rules of everything that should be there; does nothing when no network of ours exists.
-  void restore();
+  // Bridges and rules of everything that should be there, before the first request is served. Blocking.
+  void restore_now();
 
  private:
+  netd::FirewallState wanted() const;
+  void restore();
   void changed();
 
   Services& services_;

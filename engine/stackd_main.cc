@@ -91,7 +91,7 @@ Status serve(bool on_demand) {
   netd.start();
   containers.adopt();
   FirewallGuard firewall(services);
-  firewall.restore();
+  firewall.restore_now();
   netd.settle();
   projects.adopt();
 

@@ -17,6 +17,15 @@ HTTP = """
 """
 
 
+def fetch_inside(project, service, url):
+    """What a program in the service's network namespace gets. busybox's own wget, linked statically, crashes in
+    getaddrinfo, under Docker too."""
+    pid = project.inspect(service)["State"]["Pid"]
+    return subprocess.run(["nsenter", "-t", str(pid), "-n", "python3", "-c",
+                           f"import urllib.request as r; print(r.urlopen({url!r}, timeout=3).read().decode(), end='')"],
+                          capture_output=True, text=True, timeout=10)
+
+
 class Network(EndToEnd):
     def resolve(self, project, service, name):
         """The address that `name` has inside the container, or None."""
@@ -96,16 +105,11 @@ class Network(EndToEnd):
         for url in ("http://127.0.0.1:18080/", f"http://{outside.here}:18080/", "http://localhost:18080/"):
             self.assertEqual(eventually(lambda: fetch(url), 3, url), "webhost\n")
         self.assertEqual(outside.fetch(f"http://{outside.here}:18080/"), "webhost\n")
-        # From another container and from itself, by the host's address and by the container's. (busybox's own wget, linked
-        # statically, crashes in getaddrinfo, under Docker too: the test looks from inside their network namespaces.)
+        # From another container and from itself, by the host's address and by the container's.
         address = next(iter(project.inspect("web")["NetworkSettings"]["Networks"].values()))["IPAddress"]
         for service in ("client", "web"):
-            pid = project.inspect(service)["State"]["Pid"]
             for url in (f"http://{outside.here}:18080/", f"http://{address}/"):
-                seen = subprocess.run(
-                    ["nsenter", "-t", str(pid), "-n", "python3", "-c",
-                     f"import urllib.request as r; print(r.urlopen({url!r}, timeout=3).read().decode(), end='')"],
-                    capture_output=True, text=True, timeout=10)
+                seen = fetch_inside(project, service, url)
                 self.assertEqual(seen.stdout, "webhost\n", f"{service} {url} {seen.stderr}")
         project("down", "-t", "0")
         with self.assertRaises(OSError):
@@ -133,8 +137,8 @@ class Network(EndToEnd):
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)
-        eventually(lambda: project.run_in("client", "wget", "-qO-", "-T", "2", f"http://{outside.there}:18090/",
-                                          code=None).code == 0, 8, "containers reach the outside through NAT")
+        eventually(lambda: fetch_inside(project, "client", f"http://{outside.there}:18090/").returncode == 0, 8,
+                   "containers reach the outside through NAT")
 
     def test_foreign_names_are_forwarded(self):
         resolver = Resolver("127.0.0.53")
