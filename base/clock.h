@@ -7,8 +7,8 @@
 namespace stack {
 
 using Duration = std::chrono::nanoseconds;
-using TimePoint = std::chrono::steady_clock::time_point;   // for delays; does not jump
-using WallTime = std::chrono::system_clock::time_point;    // for people and logs
+using TimePoint = std::chrono::steady_clock::time_point;  // for delays; does not jump
+using WallTime = std::chrono::system_clock::time_point;   // for people and logs
 
 class Clock {
  public:

@@ -1,7 +1,7 @@
-// One error type for the whole program: a kind, the object it is about, the user's place in a file, and what was
-// being done. Functions that can fail return Result<T> (or Status) and never log what they return; rendering happens once,
-// at the edge (cli/ for people, engine/api for clients). Nothing of ours throws; exceptions of third-party libraries stop in
-// the file that includes them.
+// One error type for the whole program: a kind, the object it is about, the user's place in a file,
+// and what was being done. Functions that can fail return Result<T> (or Status) and never log what
+// they return; rendering happens once, at the edge (cli/ for people, engine/api for clients).
+// Nothing of ours throws; exceptions of third-party libraries stop in the file that includes them.
 #pragma once
 
 #include <optional>
@@ -34,13 +34,14 @@ enum class ErrorKind {
 
 struct [[nodiscard]] Error {
   ErrorKind kind = ErrorKind::kInvalid;
-  int os_errno = 0;               // errno(3) when kind == kOs, else 0
-  std::string message;            // names the object; no full stop
-  std::string remedy;             // what the user can do about it, a sentence; may be empty
+  int os_errno = 0;     // errno(3) when kind == kOs, else 0
+  std::string message;  // names the object; no full stop
+  std::string remedy;   // what the user can do about it, a sentence; may be empty
   std::optional<SourceLoc> where;
   std::vector<std::string> doing;  // steps that were under way, innermost first
 
-  // The message becomes "what: strerror(err)". ENOENT keeps kind kOs: only the caller knows whether "not found" is meant.
+  // The message becomes "what: strerror(err)". ENOENT keeps kind kOs: only the caller knows whether
+  // "not found" is meant.
   static Error os(int err, std::string what);
   static Error at(SourceLoc loc, std::string what);
   static Error invalid(std::string what) { return make(ErrorKind::kInvalid, std::move(what)); }
@@ -57,7 +58,8 @@ struct [[nodiscard]] Error {
     return std::move(*this);
   }
 
-  // One line: "file:line:column: step: step: message" with the outermost step first; the remedy is not included.
+  // One line: "file:line:column: step: step: message" with the outermost step first; the remedy is
+  // not included.
   std::string to_string() const;
 };
 
@@ -66,8 +68,10 @@ struct Unit {};
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : v_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
-  Result(Error error) : v_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : v_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : v_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return v_.index() == 0; }
   explicit operator bool() const { return ok(); }

@@ -33,13 +33,15 @@ struct EventLoop::Watch::State {
 
 namespace {
 
-// The callback is held by the state, and the state by the pending operation: a cancelled object lives until asio lets go.
+// The callback is held by the state, and the state by the pending operation: a cancelled object
+// lives until asio lets go.
 void wait_readable(const std::shared_ptr<EventLoop::Watch::State>& state) {
-  state->descriptor->async_wait(asio::posix::stream_descriptor::wait_read, [state](const error_code& ec) {
-    if (ec || state->cancelled) return;
-    state->readable();
-    if (!state->cancelled) wait_readable(state);
-  });
+  state->descriptor->async_wait(asio::posix::stream_descriptor::wait_read,
+                                [state](const error_code& ec) {
+                                  if (ec || state->cancelled) return;
+                                  state->readable();
+                                  if (!state->cancelled) wait_readable(state);
+                                });
 }
 
 void wait_signal(const std::shared_ptr<EventLoop::Watch::State>& state) {
@@ -70,7 +72,8 @@ EventLoop::Timer& EventLoop::Timer::operator=(Timer&& other) noexcept {
 void EventLoop::Watch::cancel() {
   if (!state_) return;
   state_->cancelled = true;
-  if (state_->descriptor) (void)state_->descriptor->release();  // the caller owns the descriptor; release cancels
+  if (state_->descriptor)
+    (void)state_->descriptor->release();  // the caller owns the descriptor; release cancels
   if (state_->signals) state_->signals->cancel();
   state_.reset();
 }
@@ -114,7 +117,8 @@ EventLoop::Watch EventLoop::on_readable(int fd, std::function<void()> fn) {
   return Watch(std::move(state));
 }
 
-EventLoop::Watch EventLoop::on_signal(std::initializer_list<int> signals, std::function<void(int)> fn) {
+EventLoop::Watch EventLoop::on_signal(std::initializer_list<int> signals,
+                                      std::function<void(int)> fn) {
   auto state = std::make_shared<Watch::State>();
   state->signalled = std::move(fn);
   state->signals = std::make_unique<asio::signal_set>(impl_->context);

@@ -1,5 +1,6 @@
-// The one event loop of a process, a wrapper of boost::asio::io_context. All members but post() are for the loop's thread.
-// A handler is a transaction: it does not wait and does no disk work larger than one small file.
+// The one event loop of a process, a wrapper of boost::asio::io_context. All members but post() are
+// for the loop's thread. A handler is a transaction: it does not wait and does no disk work larger
+// than one small file.
 #pragma once
 
 #include <chrono>
@@ -14,7 +15,8 @@ namespace stack {
 
 class EventLoop {
  public:
-  // Destroying a Timer or Watch cancels it; its callback never runs afterwards. Both may be destroyed inside their callback.
+  // Destroying a Timer or Watch cancels it; its callback never runs afterwards. Both may be
+  // destroyed inside their callback.
   class Timer {
    public:
     struct State;
@@ -49,13 +51,14 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  void run();   // until stop()
-  void stop();  // from any thread
+  void run();                           // until stop()
+  void stop();                          // from any thread
   void post(std::function<void()> fn);  // from any thread
 
   Timer after(std::chrono::nanoseconds delay, std::function<void()> fn);  // once
-  // Calls fn each time the descriptor is readable (level-triggered) until cancelled. The descriptor stays the caller's and
-  // must outlive the watch. Works for sockets, pipes, pidfds, eventfds and inotify.
+  // Calls fn each time the descriptor is readable (level-triggered) until cancelled. The descriptor
+  // stays the caller's and must outlive the watch. Works for sockets, pipes, pidfds, eventfds and
+  // inotify.
   Watch on_readable(int fd, std::function<void()> fn);
   // Calls fn(signal) for SIGTERM, SIGINT, ... of this process.
   Watch on_signal(std::initializer_list<int> signals, std::function<void(int)> fn);

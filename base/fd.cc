@@ -27,7 +27,8 @@ Result<Pipe> make_pipe() {
 
 Result<std::pair<Fd, Fd>> make_socketpair(int type) {
   int fds[2];
-  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) != 0) return Error::os(errno, "socketpair");
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) != 0)
+    return Error::os(errno, "socketpair");
   return std::pair<Fd, Fd>(Fd(fds[0]), Fd(fds[1]));
 }
 
@@ -67,7 +68,8 @@ Result<std::string> read_all(int fd, std::size_t limit) {
 }
 
 Status send_fds(int socket, std::string_view bytes, std::span<const int> fds) {
-  if (fds.size() > kMaxFds) return Error::make(ErrorKind::kInternal, "too many descriptors in one message");
+  if (fds.size() > kMaxFds)
+    return Error::make(ErrorKind::kInternal, "too many descriptors in one message");
   char control[CMSG_SPACE(sizeof(int) * kMaxFds)] = {};
   iovec iov{const_cast<char*>(bytes.data()), bytes.size()};
   msghdr msg{};
@@ -107,7 +109,8 @@ Result<FdMessage> receive_fds(int socket, std::size_t max_bytes) {
   } while (n < 0 && errno == EINTR);
   if (n < 0) return Error::os(errno, "recvmsg");
   out.bytes.resize(static_cast<std::size_t>(n));
-  for (cmsghdr* header = CMSG_FIRSTHDR(&msg); header != nullptr; header = CMSG_NXTHDR(&msg, header)) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&msg); header != nullptr;
+       header = CMSG_NXTHDR(&msg, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {

@@ -1,4 +1,5 @@
-// Ownership of file descriptors. Everything is O_CLOEXEC from birth; what a child should inherit is passed on purpose.
+// Ownership of file descriptors. Everything is O_CLOEXEC from birth; what a child should inherit is
+// passed on purpose.
 #pragma once
 
 #include <unistd.h>
@@ -44,7 +45,8 @@ struct Pipe {
 
 Result<Fd> open_fd(const std::string& path, int flags, unsigned mode = 0);
 Result<Pipe> make_pipe();
-Result<std::pair<Fd, Fd>> make_socketpair(int type);  // AF_UNIX; type SOCK_STREAM, SOCK_SEQPACKET, ...
+Result<std::pair<Fd, Fd>> make_socketpair(
+    int type);  // AF_UNIX; type SOCK_STREAM, SOCK_SEQPACKET, ...
 Result<Fd> duplicate(int fd);
 
 // Writes everything, retrying on EINTR and short writes. Not for non-blocking descriptors.

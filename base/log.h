@@ -1,4 +1,5 @@
-// The engine's own log: one line per event to stderr. Library code returns errors instead of logging them.
+// The engine's own log: one line per event to stderr. Library code returns errors instead of
+// logging them.
 #pragma once
 
 #include <fmt/core.h>

@@ -25,7 +25,8 @@ int pidfd_open_call(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_ope
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return name;
   const char* path = ::getenv("PATH");
-  std::string_view rest = path != nullptr ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  std::string_view rest =
+      path != nullptr ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   while (!rest.empty()) {
     const std::size_t colon = std::min(rest.find(':'), rest.size());
     const std::string candidate = std::string(rest.substr(0, colon)) + "/" + name;
@@ -46,7 +47,8 @@ struct ChildPlan {
   int error;
 };
 
-// Runs in the child on the parent's memory until exec, vfork(2): only system calls, nothing that allocates or locks.
+// Runs in the child on the parent's memory until exec, vfork(2): only system calls, nothing that
+// allocates or locks.
 [[noreturn]] void run_child(ChildPlan* plan) {
   sigset_t none;
   ::sigemptyset(&none);
@@ -77,12 +79,15 @@ struct ChildPlan {
 Result<std::uint64_t> process_start_time(pid_t pid) {
   auto text = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
   if (!text.ok()) return Error::not_found("process " + std::to_string(pid) + " does not exist");
-  // The command name in parentheses may contain anything, so count fields from the last ')': proc_pid_stat(5).
+  // The command name in parentheses may contain anything, so count fields from the last ')':
+  // proc_pid_stat(5).
   const std::size_t paren = text->rfind(')');
-  if (paren == std::string::npos) return Error::not_found("process " + std::to_string(pid) + " has no status");
+  if (paren == std::string::npos)
+    return Error::not_found("process " + std::to_string(pid) + " has no status");
   std::size_t at = paren;
   for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text->find(' ', at + 1);
-  if (at == std::string::npos) return Error::not_found("process " + std::to_string(pid) + " has no start time");
+  if (at == std::string::npos)
+    return Error::not_found("process " + std::to_string(pid) + " has no start time");
   return std::strtoull(text->c_str() + at + 1, nullptr, 10);
 }
 
@@ -109,7 +114,8 @@ Status send_signal(int pidfd, int signal) {
 
 Result<std::optional<ExitStatus>> reap(int pidfd, bool block) {
   siginfo_t info{};
-  while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | (block ? 0 : WNOHANG)) != 0) {
+  while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info,
+                  WEXITED | (block ? 0 : WNOHANG)) != 0) {
     if (errno != EINTR) return Error::os(errno, "waitid");
   }
   if (info.si_pid == 0) return std::optional<ExitStatus>();
@@ -134,9 +140,11 @@ Result<Child> spawn(const SpawnOptions& options) {
   }
   const std::string path = options.exec_fd >= 0 ? std::string() : find_program(options.argv.at(0));
 
-  // Every source goes to a number above all targets first, so that no move overwrites a later source.
+  // Every source goes to a number above all targets first, so that no move overwrites a later
+  // source.
   int highest = 10;
-  for (const auto& [ours, theirs] : options.fds) highest = std::max({highest, ours, theirs, options.exec_fd});
+  for (const auto& [ours, theirs] : options.fds)
+    highest = std::max({highest, ours, theirs, options.exec_fd});
   std::vector<Fd> held;
   std::vector<std::pair<int, int>> moves;
   Fd null = TRY(open_fd("/dev/null", O_RDWR));
@@ -160,9 +168,11 @@ Result<Child> spawn(const SpawnOptions& options) {
     if (!program) return Error::os(errno, "duplicating the program's descriptor");
   }
 
-  ChildPlan plan{path.c_str(), program.get(),   argv.data(), options.env ? env.data() : environ,
-                 moves.data(), moves.size(),      options.new_session, 0};
-  // Signals stay blocked across the shared-memory window: a handler of ours must not run in the child.
+  ChildPlan plan{
+      path.c_str(), program.get(), argv.data(),         options.env ? env.data() : environ,
+      moves.data(), moves.size(),  options.new_session, 0};
+  // Signals stay blocked across the shared-memory window: a handler of ours must not run in the
+  // child.
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
@@ -170,9 +180,9 @@ Result<Child> spawn(const SpawnOptions& options) {
   int pidfd = -1;
   // A separate stack: with CLONE_VM the child would otherwise clobber the frames we return through.
   alignas(16) static thread_local char stack[64 * 1024];
-  const pid_t pid = ::clone(
-      [](void* arg) -> int { run_child(static_cast<ChildPlan*>(arg)); }, stack + sizeof stack,
-      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
+  const pid_t pid =
+      ::clone([](void* arg) -> int { run_child(static_cast<ChildPlan*>(arg)); },
+              stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
   const int clone_errno = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return Error::os(clone_errno, "clone");

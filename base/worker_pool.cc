@@ -24,7 +24,8 @@ struct WorkerPool::Impl {
     for (;;) {
       if (queue.empty() && !stopping) {
         ++idle;
-        const bool woken = wake.wait_for(lock, std::chrono::seconds(10), [this] { return stopping || !queue.empty(); });
+        const bool woken = wake.wait_for(lock, std::chrono::seconds(10),
+                                         [this] { return stopping || !queue.empty(); });
         --idle;
         if (!woken) break;
       }
@@ -41,7 +42,8 @@ struct WorkerPool::Impl {
   }
 };
 
-WorkerPool::WorkerPool(EventLoop& loop, unsigned max_threads) : loop_(loop), impl_(std::make_unique<Impl>(max_threads)) {}
+WorkerPool::WorkerPool(EventLoop& loop, unsigned max_threads)
+    : loop_(loop), impl_(std::make_unique<Impl>(max_threads)) {}
 
 WorkerPool::~WorkerPool() { stop(); }
 

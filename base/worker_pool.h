@@ -1,5 +1,6 @@
-// A few threads for work that blocks: mounts, netlink, unpacking, hashing. A job gets values and returns a value; its
-// completion runs on the event loop. Threads start with the first job that needs them and end after ten idle seconds.
+// A few threads for work that blocks: mounts, netlink, unpacking, hashing. A job gets values and
+// returns a value; its completion runs on the event loop. Threads start with the first job that
+// needs them and end after ten idle seconds.
 #pragma once
 
 #include <functional>

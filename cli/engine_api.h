@@ -51,11 +51,12 @@ struct Container {
   std::string image;
   std::string image_id;
   std::string command;
-  std::int64_t created = 0;  // seconds since the epoch
-  std::string state;         // running, exited, ...
-  std::string status;        // "Up 7 seconds (healthy)"
-  std::int64_t restarts = 0;   // since the last start by command
-  std::string restart_reason;  // why it was restarted last, or why it is not any more; our engine says so
+  std::int64_t created = 0;   // seconds since the epoch
+  std::string state;          // running, exited, ...
+  std::string status;         // "Up 7 seconds (healthy)"
+  std::int64_t restarts = 0;  // since the last start by command
+  std::string
+      restart_reason;  // why it was restarted last, or why it is not any more; our engine says so
   std::vector<PublishedPort> ports;
   Labels labels;
   std::vector<std::string> networks;

@@ -10,7 +10,8 @@
 
 namespace stack::cli {
 
-// ", 3 restarts: exited (137), restart policy always"; empty for a container that was never restarted.
+// ", 3 restarts: exited (137), restart policy always"; empty for a container that was never
+// restarted.
 std::string restarts_text(const Container& container);
 
 // "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp"; neighbouring ports that map to themselves become a

@@ -13,7 +13,7 @@ endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
                     -fno-strict-aliasing -fstack-protector-strong)
-add_compile_definitions(_GLIBCXX_ASSERTIONS FMT_HEADER_ONLY=0 BOOST_ASIO_NO_DEPRECATED)
+add_compile_definitions(_GLIBCXX_ASSERTIONS BOOST_ASIO_NO_DEPRECATED)
 if(CCACHE)
   add_compile_options(-fpch-preprocess)
 endif()

@@ -1,4 +1,5 @@
-// Standard headers that nearly every file uses. Each file still includes what it uses: the preset nopch checks it.
+// Standard headers that nearly every file uses. Each file still includes what it uses: the preset
+// nopch checks it.
 #pragma once
 #include <fmt/core.h>
 

@@ -10,14 +10,19 @@ namespace stack::engine {
 
 namespace {
 
-std::string_view key_of(const std::string& entry) { return std::string_view(entry).substr(0, entry.find('=')); }
+std::string_view key_of(const std::string& entry) {
+  return std::string_view(entry).substr(0, entry.find('='));
+}
 
-// The image's environment first, then the request's over it in place; a bare "K" takes the image's K away.
-std::vector<std::string> merge_env(const std::vector<std::string>& image, const std::vector<std::string>& asked) {
+// The image's environment first, then the request's over it in place; a bare "K" takes the image's
+// K away.
+std::vector<std::string> merge_env(const std::vector<std::string>& image,
+                                   const std::vector<std::string>& asked) {
   std::vector<std::string> out = image;
   for (const auto& entry : asked) {
     const bool bare = entry.find('=') == std::string::npos;
-    const auto same = std::find_if(out.begin(), out.end(), [&](const std::string& e) { return key_of(e) == key_of(entry); });
+    const auto same = std::find_if(
+        out.begin(), out.end(), [&](const std::string& e) { return key_of(e) == key_of(entry); });
     if (bare) {
       if (same != out.end()) out.erase(same);
     } else if (same != out.end()) {
@@ -43,9 +48,11 @@ void merge_healthcheck(ContainerConfig* config, const std::optional<images::Heal
 
 }  // namespace
 
-Result<ContainerConfig> merge_image_config(ContainerConfig config, const images::ImageConfig& image) {
+Result<ContainerConfig> merge_image_config(ContainerConfig config,
+                                           const images::ImageConfig& image) {
   config.env = merge_env(image.env, config.env);
-  // An entrypoint of the request drops the image's command: it was meant for the image's entrypoint.
+  // An entrypoint of the request drops the image's command: it was meant for the image's
+  // entrypoint.
   if (!config.entrypoint) {
     if (!config.cmd || config.cmd->empty()) config.cmd = image.cmd;
     config.entrypoint = image.entrypoint;
@@ -55,7 +62,8 @@ Result<ContainerConfig> merge_image_config(ContainerConfig config, const images:
   if (config.user.empty()) config.user = image.user;
   if (config.working_dir.empty()) config.working_dir = image.working_dir;
   if (config.stop_signal.empty()) config.stop_signal = image.stop_signal;
-  for (const auto& port : image.exposed_ports) config.exposed_ports.insert(port.find('/') == std::string::npos ? port + "/tcp" : port);
+  for (const auto& port : image.exposed_ports)
+    config.exposed_ports.insert(port.find('/') == std::string::npos ? port + "/tcp" : port);
   for (const auto& volume : image.volumes) config.volumes.insert(volume);
   for (const auto& [key, value] : image.labels) config.labels.emplace(key, value);
   merge_healthcheck(&config, image.healthcheck);
@@ -69,9 +77,11 @@ std::vector<std::string> command_line(const ContainerConfig& merged) {
   return out;
 }
 
-std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& identity, const std::string& host_gateway) {
+std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& identity,
+                       const std::string& host_gateway) {
   std::string out =
-      "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
+      "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost "
+      "ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
       "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
   for (const auto& entry : config.extra_hosts) {
     const std::size_t colon = entry.find_first_of(":=");
@@ -94,8 +104,11 @@ std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& ide
   return out;
 }
 
-std::string resolv_conf(const ContainerConfig& config, const NetworkIdentity& identity, const std::string& host_text) {
-  if (!identity.own_resolver && config.dns.empty() && config.dns_search.empty() && config.dns_options.empty()) return host_text;
+std::string resolv_conf(const ContainerConfig& config, const NetworkIdentity& identity,
+                        const std::string& host_text) {
+  if (!identity.own_resolver && config.dns.empty() && config.dns_search.empty() &&
+      config.dns_options.empty())
+    return host_text;
   std::string out;
   if (identity.own_resolver) {
     out += "nameserver 127.0.0.11\n";
@@ -144,7 +157,8 @@ Result<runtime::ContainerOptions> runtime_options(const Container& container) {
   o.privileged = c.privileged;
   o.read_only = c.read_only;
   o.shm_size = static_cast<std::uint64_t>(c.shm_size);
-  for (const auto& device : c.devices) o.devices.push_back({device.host, device.container, device.permissions});
+  for (const auto& device : c.devices)
+    o.devices.push_back({device.host, device.container, device.permissions});
   o.device_cgroup_rules = c.device_cgroup_rules;
   for (const auto& limit : c.ulimits) o.ulimits.push_back({limit.name, limit.soft, limit.hard});
   o.sysctls = c.sysctls;
@@ -152,7 +166,8 @@ Result<runtime::ContainerOptions> runtime_options(const Container& container) {
   for (const auto& option : c.security_opt) {
     const std::size_t separator = option.find_first_of("=:");
     const std::string key = option.substr(0, separator);
-    const std::string value = separator == std::string::npos ? std::string() : option.substr(separator + 1);
+    const std::string value =
+        separator == std::string::npos ? std::string() : option.substr(separator + 1);
     if (key == "no-new-privileges") {
       o.no_new_privileges = value.empty() || value == "true";
     } else if (key == "seccomp") {
@@ -182,7 +197,8 @@ Result<runtime::ContainerOptions> runtime_options(const Container& container) {
   if (from.memory > 0) r.memory_limit = from.memory;
   if (from.memory_swap != 0) r.memory_swap = from.memory_swap;
   if (from.memory_reservation > 0) r.memory_reservation = from.memory_reservation;
-  if (from.memory_swappiness) r.memory_swappiness = static_cast<std::uint64_t>(*from.memory_swappiness);
+  if (from.memory_swappiness)
+    r.memory_swappiness = static_cast<std::uint64_t>(*from.memory_swappiness);
   if (from.oom_kill_disable) r.disable_oom_killer = true;
   if (from.pids_limit != 0) r.pids_limit = from.pids_limit;
   if (from.blkio_weight > 0) r.blkio_weight = static_cast<std::uint16_t>(from.blkio_weight);
@@ -198,7 +214,8 @@ Result<int> parse_signal(const std::string& text) {
     return Error::invalid("invalid signal: " + text);
   }
   std::string name = text;
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char ch) { return static_cast<char>(std::toupper(ch)); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char ch) { return static_cast<char>(std::toupper(ch)); });
   if (name.rfind("SIG", 0) == 0) name = name.substr(3);
   if (name == "RTMIN") return SIGRTMIN;
   if (name == "RTMAX") return SIGRTMAX;

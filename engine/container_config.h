@@ -1,4 +1,5 @@
-// From what a client asked for to what runs: image defaults, command line, and the small files below /etc. Pure.
+// From what a client asked for to what runs: image defaults, command line, and the small files
+// below /etc. Pure.
 #pragma once
 
 #include <string>
@@ -11,22 +12,27 @@
 
 namespace stack::engine {
 
-// Adds what the image says and the request does not, as Docker merges them: environment, command, ports, volumes,
-// labels, health check, user, working directory, stop signal. kInvalid "no command specified".
-Result<ContainerConfig> merge_image_config(ContainerConfig config, const images::ImageConfig& image);
+// Adds what the image says and the request does not, as Docker merges them: environment, command,
+// ports, volumes, labels, health check, user, working directory, stop signal. kInvalid "no command
+// specified".
+Result<ContainerConfig> merge_image_config(ContainerConfig config,
+                                           const images::ImageConfig& image);
 // entrypoint and cmd as one list.
 std::vector<std::string> command_line(const ContainerConfig& merged);
 
 // What happens around the container's own files at start.
 struct NetworkIdentity {
   std::string hostname, domainname;
-  bool own_resolver = false;               // 127.0.0.11
+  bool own_resolver = false;                // 127.0.0.11
   std::vector<std::string> host_addresses;  // own addresses, for /etc/hosts
 };
-std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& identity, const std::string& host_gateway);
-std::string resolv_conf(const ContainerConfig& config, const NetworkIdentity& identity, const std::string& host_text);
+std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& identity,
+                       const std::string& host_gateway);
+std::string resolv_conf(const ContainerConfig& config, const NetworkIdentity& identity,
+                        const std::string& host_text);
 
-// The runtime's options, without mounts and namespaces, which depend on this machine (container_start.cc).
+// The runtime's options, without mounts and namespaces, which depend on this machine
+// (container_start.cc).
 Result<runtime::ContainerOptions> runtime_options(const Container& container);
 
 // "10", "SIGTERM", "term" to a number. kInvalid "invalid signal: x".

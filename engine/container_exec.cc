@@ -1,4 +1,5 @@
-// Further programs in a running container, attaching to its first one, and its root file system from outside.
+// Further programs in a running container, attaching to its first one, and its root file system
+// from outside.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +14,9 @@
 namespace stack::engine {
 
 namespace {
-bool is_running(const Container& c) { return c.status == RunState::kRunning || c.status == RunState::kPaused; }
+bool is_running(const Container& c) {
+  return c.status == RunState::kRunning || c.status == RunState::kPaused;
+}
 
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
@@ -32,27 +35,32 @@ Result<Fd> Containers::attach(const std::string& name_or_id, AttachOptions optio
     auto& pending = impl_->get(entry->c.id)->pending_clients;
     std::erase_if(pending, [](const Entry::PendingClient& client) {
       pollfd state{client.socket.get(), 0, 0};
-      return ::poll(&state, 1, 0) > 0 && (state.revents & POLLHUP) != 0;  // it left before the start
+      return ::poll(&state, 1, 0) > 0 &&
+             (state.revents & POLLHUP) != 0;  // it left before the start
     });
     pending.push_back({std::move(pair.second), options});
     return std::move(pair.first);
   }
-  return runtime::attach(impl_->run_dir(entry->c.id), {options.stdin_, options.stdout_, options.stderr_});
+  return runtime::attach(impl_->run_dir(entry->c.id),
+                         {options.stdin_, options.stdout_, options.stderr_});
 }
 
 Status Containers::resize(const std::string& name_or_id, int rows, int columns) {
   const Entry* entry = TRY(impl_->find(name_or_id));
   if (!is_running(entry->c)) return Error::conflict("Container " + entry->c.id + " is not running");
-  return runtime::resize(impl_->run_dir(entry->c.id), static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns));
+  return runtime::resize(impl_->run_dir(entry->c.id), static_cast<std::uint16_t>(rows),
+                         static_cast<std::uint16_t>(columns));
 }
 
 Result<std::string> Containers::create_exec(const std::string& name_or_id, ExecConfig config) {
   const Entry* entry = TRY(impl_->find(name_or_id));
   if (entry->c.status == RunState::kPaused) {
-    return Error::conflict("Container " + entry->c.id + " is paused, unpause the container before exec");
+    return Error::conflict("Container " + entry->c.id +
+                           " is paused, unpause the container before exec");
   }
   if (entry->c.status == RunState::kRestarting) {
-    return Error::conflict("Container " + entry->c.id + " is restarting, wait until the container is running");
+    return Error::conflict("Container " + entry->c.id +
+                           " is restarting, wait until the container is running");
   }
   if (!is_running(entry->c)) return Error::conflict("container " + entry->c.id + " is not running");
   if (config.cmd.empty()) return Error::invalid("No exec command specified");
@@ -82,9 +90,11 @@ void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) 
   const auto it = impl_->execs.find(exec_id);
   if (it == impl_->execs.end()) return done(Error::not_found("No such exec instance: " + exec_id));
   const ExecState& state = it->second.state;
-  if (state.running || state.exit_code) return done(Error::conflict("exec command " + exec_id + " has already run"));
+  if (state.running || state.exit_code)
+    return done(Error::conflict("exec command " + exec_id + " has already run"));
   const Entry* entry = impl_->get(state.container_id);
-  if (entry == nullptr || !is_running(entry->c)) return done(Error::conflict("container " + state.container_id + " is not running"));
+  if (entry == nullptr || !is_running(entry->c))
+    return done(Error::conflict("container " + state.container_id + " is not running"));
   runtime::ExecRequest request;
   request.id = state.container_id;
   request.run_dir = impl_->run_dir(state.container_id);
@@ -99,47 +109,50 @@ void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) 
   request.stderr_ = state.config.attach_stderr;
   it->second.state.running = true;
   impl_->publish(*entry, "exec_start: " + joined(state.config.cmd), {{"execID", exec_id}});
-  impl_->services.pool.run([this, request] { return impl_->services.runtime.exec(request); },
-                           [this, exec_id, done = std::move(done)](Result<runtime::RunningExec> started) {
-    const auto same = impl_->execs.find(exec_id);
-    if (same == impl_->execs.end()) return done(Error::not_found("No such exec instance: " + exec_id));
-    ExecEntry& exec = same->second;
-    if (!started.ok()) {
-      exec.state.running = false;
-      const int code = runtime::start_exit_code(started.error().message);
-      exec.state.exit_code = code;
-      return done(std::move(started).error());
-    }
-    exec.state.pid = started->process.pid;
-    exec.shim_pidfd = std::move(started->shim_pidfd);
-    ExecStreams streams;
-    if (started->terminal) {
-      auto copy = duplicate(started->terminal.get());
-      if (copy.ok()) exec.terminal_copy = std::move(copy).value();
-    }
-    streams.terminal = std::move(started->terminal);
-    streams.in = std::move(started->in);
-    streams.out = std::move(started->out);
-    streams.err = std::move(started->err);
-    exec.exit_watch = impl_->services.loop.on_readable(exec.shim_pidfd.get(), [this, exec_id] {
-      const auto ended = impl_->execs.find(exec_id);
-      if (ended == impl_->execs.end()) return;
-      ExecEntry& e = ended->second;
-      auto status = reap(e.shim_pidfd.get(), false);
-      e.state.exit_code = status.ok() && status->has_value() ? (*status)->code : 137;
-      e.state.running = false;
-      e.state.pid = 0;
-      e.exit_watch.cancel();
-      e.shim_pidfd.reset();
-      e.terminal_copy.reset();
-      const auto callbacks = std::exchange(e.when_ended, {});
-      for (const auto& callback : callbacks) callback();
-      if (const Entry* container = impl_->get(e.state.container_id)) {
-        impl_->publish(*container, "exec_die", {{"execID", exec_id}, {"exitCode", std::to_string(*e.state.exit_code)}});
-      }
-    });
-    done(std::move(streams));
-  });
+  impl_->services.pool.run(
+      [this, request] { return impl_->services.runtime.exec(request); },
+      [this, exec_id, done = std::move(done)](Result<runtime::RunningExec> started) {
+        const auto same = impl_->execs.find(exec_id);
+        if (same == impl_->execs.end())
+          return done(Error::not_found("No such exec instance: " + exec_id));
+        ExecEntry& exec = same->second;
+        if (!started.ok()) {
+          exec.state.running = false;
+          const int code = runtime::start_exit_code(started.error().message);
+          exec.state.exit_code = code;
+          return done(std::move(started).error());
+        }
+        exec.state.pid = started->process.pid;
+        exec.shim_pidfd = std::move(started->shim_pidfd);
+        ExecStreams streams;
+        if (started->terminal) {
+          auto copy = duplicate(started->terminal.get());
+          if (copy.ok()) exec.terminal_copy = std::move(copy).value();
+        }
+        streams.terminal = std::move(started->terminal);
+        streams.in = std::move(started->in);
+        streams.out = std::move(started->out);
+        streams.err = std::move(started->err);
+        exec.exit_watch = impl_->services.loop.on_readable(exec.shim_pidfd.get(), [this, exec_id] {
+          const auto ended = impl_->execs.find(exec_id);
+          if (ended == impl_->execs.end()) return;
+          ExecEntry& e = ended->second;
+          auto status = reap(e.shim_pidfd.get(), false);
+          e.state.exit_code = status.ok() && status->has_value() ? (*status)->code : 137;
+          e.state.running = false;
+          e.state.pid = 0;
+          e.exit_watch.cancel();
+          e.shim_pidfd.reset();
+          e.terminal_copy.reset();
+          const auto callbacks = std::exchange(e.when_ended, {});
+          for (const auto& callback : callbacks) callback();
+          if (const Entry* container = impl_->get(e.state.container_id)) {
+            impl_->publish(*container, "exec_die",
+                           {{"execID", exec_id}, {"exitCode", std::to_string(*e.state.exit_code)}});
+          }
+        });
+        done(std::move(streams));
+      });
 }
 
 Status Containers::resize_exec(const std::string& exec_id, int rows, int columns) {
@@ -149,39 +162,44 @@ Status Containers::resize_exec(const std::string& exec_id, int rows, int columns
   winsize size{};
   size.ws_row = static_cast<unsigned short>(rows);
   size.ws_col = static_cast<unsigned short>(columns);
-  if (::ioctl(it->second.terminal_copy.get(), TIOCSWINSZ, &size) != 0) return Error::os(errno, "resizing a terminal");
+  if (::ioctl(it->second.terminal_copy.get(), TIOCSWINSZ, &size) != 0)
+    return Error::os(errno, "resizing a terminal");
   return ok_status();
 }
 
-void Containers::with_rootfs(const std::string& name_or_id, std::function<Status(const std::filesystem::path&)> work, Done<Unit> done) {
+void Containers::with_rootfs(const std::string& name_or_id,
+                             std::function<Status(const std::filesystem::path&)> work,
+                             Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   const std::string id = (*found)->c.id;
-  // In the queue, so that the container neither starts nor goes while its overlay is mounted from outside.
-  impl_->enqueue(id, [this, id, work = std::move(work), done = std::move(done)](Entry::Finished finished) {
-    const Entry* entry = impl_->get(id);
-    const int pid = entry->c.pid;
-    auto lowers = impl_->services.store.layer_directories(entry->c.image_id);
-    if (!lowers.ok()) {
-      done(std::move(lowers).error());
-      return finished();
-    }
-    const auto directory = impl_->directory(id);
-    impl_->services.long_pool.run(
-        [pid, lowers = std::move(lowers).value(), directory, work]() -> Status {
-          if (pid != 0) return work("/proc/" + std::to_string(pid) + "/root");
-          const Fd root = TRY(open_overlay(lowers, directory / "upper", directory / "work"));
-          return work("/proc/self/fd/" + std::to_string(root.get()));
-        },
-        [done, finished](Status worked) {
-          if (worked.ok()) {
-            done(Unit{});
-          } else {
-            done(std::move(worked).error());
-          }
-          finished();
-        });
-  });
+  // In the queue, so that the container neither starts nor goes while its overlay is mounted from
+  // outside.
+  impl_->enqueue(
+      id, [this, id, work = std::move(work), done = std::move(done)](Entry::Finished finished) {
+        const Entry* entry = impl_->get(id);
+        const int pid = entry->c.pid;
+        auto lowers = impl_->services.store.layer_directories(entry->c.image_id);
+        if (!lowers.ok()) {
+          done(std::move(lowers).error());
+          return finished();
+        }
+        const auto directory = impl_->directory(id);
+        impl_->services.long_pool.run(
+            [pid, lowers = std::move(lowers).value(), directory, work]() -> Status {
+              if (pid != 0) return work("/proc/" + std::to_string(pid) + "/root");
+              const Fd root = TRY(open_overlay(lowers, directory / "upper", directory / "work"));
+              return work("/proc/self/fd/" + std::to_string(root.get()));
+            },
+            [done, finished](Status worked) {
+              if (worked.ok()) {
+                done(Unit{});
+              } else {
+                done(std::move(worked).error());
+              }
+              finished();
+            });
+      });
 }
 
 }  // namespace stack::engine

@@ -1,4 +1,5 @@
-// Health checks: Docker's state machine (scheduler/health.h) fed by real probes, and restarts of unhealthy services.
+// Health checks: Docker's state machine (scheduler/health.h) fed by real probes, and restarts of
+// unhealthy services.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +13,8 @@ namespace stack::engine {
 
 namespace {
 
-// Compose's labels mark the containers that belong to a service; others keep Docker's behaviour: unhealthy is only shown.
+// Compose's labels mark the containers that belong to a service; others keep Docker's behaviour:
+// unhealthy is only shown.
 constexpr const char* kProjectLabel = "com.docker.compose.project";
 constexpr const char* kOnUnhealthyLabel = "io.stack.on-unhealthy";
 
@@ -49,7 +51,8 @@ void show(Entry* entry) {
   entry->c.health.status = to_engine(state.status);
   entry->c.health.failing_streak = state.streak;
   entry->c.health.log.clear();
-  for (const auto& result : state.log) entry->c.health.log.push_back({result.start, result.end, result.exit_code, result.output});
+  for (const auto& result : state.log)
+    entry->c.health.log.push_back({result.start, result.end, result.exit_code, result.output});
 }
 
 std::vector<std::string> probe_command(const ContainerConfig& config) {
@@ -59,7 +62,8 @@ std::vector<std::string> probe_command(const ContainerConfig& config) {
 }
 
 bool has_healthcheck(const ContainerConfig& config) {
-  return config.healthcheck && config.healthcheck->test.size() > 1 && config.healthcheck->test.front() != "NONE";
+  return config.healthcheck && config.healthcheck->test.size() > 1 &&
+         config.healthcheck->test.front() != "NONE";
 }
 
 // Appends what can be read without waiting; false at the end of the stream.
@@ -70,7 +74,8 @@ bool drain(int fd, std::string* output) {
     if (n == 0) return false;
     if (n < 0) return errno == EAGAIN || errno == EINTR;
     // One byte more than is kept shows the state machine that something was cut.
-    const std::size_t room = scheduler::kHealthOutputBytes + 1 - std::min(output->size(), scheduler::kHealthOutputBytes + 1);
+    const std::size_t room = scheduler::kHealthOutputBytes + 1 -
+                             std::min(output->size(), scheduler::kHealthOutputBytes + 1);
     output->append(buffer, std::min(room, static_cast<std::size_t>(n)));
   }
 }
@@ -85,12 +90,14 @@ void Containers::Impl::start_health(Entry* entry, bool resume) {
     return;
   }
   const HealthcheckConfig& from = *c.config.healthcheck;
-  const scheduler::HealthConfig config{from.interval, from.timeout, from.start_period, from.start_interval, from.retries};
+  const scheduler::HealthConfig config{from.interval, from.timeout, from.start_period,
+                                       from.start_interval, from.retries};
   if (resume && c.health.status != Health::kNone) {
     scheduler::HealthState state;
     state.status = to_scheduler(c.health.status);
     state.streak = c.health.failing_streak;
-    for (const auto& result : c.health.log) state.log.push_back({result.start, result.end, result.exit_code, result.output});
+    for (const auto& result : c.health.log)
+      state.log.push_back({result.start, result.end, result.exit_code, result.output});
     state.started = entry->started;
     entry->health = std::make_unique<scheduler::HealthMonitor>(config, std::move(state));
   } else {
@@ -143,60 +150,68 @@ void Containers::Impl::begin_probe(Entry* entry) {
   request.run_dir = run_dir(id);
   request.args = probe_command(entry->c.config);
   const WallTime begun = services.clock.wall();
-  services.pool.run([this, request] { return services.runtime.exec(request); },
-                    [this, id, generation, begun](Result<runtime::RunningExec> started) {
-    Entry* same = get(id);
-    if (same == nullptr || same->generation != generation || !same->health) {
-      if (started.ok()) {
-        (void)send_signal(started->shim_pidfd.get(), SIGKILL);
-        (void)reap(started->shim_pidfd.get(), true);
-      }
-      return;
-    }
-    if (!started.ok()) {
-      return finish_probe(id, generation, {begun, services.clock.wall(), -1, started.error().message});
-    }
-    auto probe = std::make_unique<HealthProbe>();
-    probe->exec = std::move(started).value();
-    probe->begun = begun;
-    const auto follow = [&](const Fd& fd, EventLoop::Watch HealthProbe::*watch) {
-      if (!fd) return;
-      ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
-      probe.get()->*watch = services.loop.on_readable(fd.get(), [this, id, generation, raw = fd.get(), watch] {
-        Entry* now = get(id);
-        if (now == nullptr || now->generation != generation || !now->probe) return;
-        if (!drain(raw, &now->probe->output)) (now->probe.get()->*watch).cancel();
+  services.pool.run(
+      [this, request] { return services.runtime.exec(request); },
+      [this, id, generation, begun](Result<runtime::RunningExec> started) {
+        Entry* same = get(id);
+        if (same == nullptr || same->generation != generation || !same->health) {
+          if (started.ok()) {
+            (void)send_signal(started->shim_pidfd.get(), SIGKILL);
+            (void)reap(started->shim_pidfd.get(), true);
+          }
+          return;
+        }
+        if (!started.ok()) {
+          return finish_probe(id, generation,
+                              {begun, services.clock.wall(), -1, started.error().message});
+        }
+        auto probe = std::make_unique<HealthProbe>();
+        probe->exec = std::move(started).value();
+        probe->begun = begun;
+        const auto follow = [&](const Fd& fd, EventLoop::Watch HealthProbe::*watch) {
+          if (!fd) return;
+          ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+          probe.get()->*watch =
+              services.loop.on_readable(fd.get(), [this, id, generation, raw = fd.get(), watch] {
+                Entry* now = get(id);
+                if (now == nullptr || now->generation != generation || !now->probe) return;
+                if (!drain(raw, &now->probe->output)) (now->probe.get()->*watch).cancel();
+              });
+        };
+        follow(probe->exec.out, &HealthProbe::out_watch);
+        follow(probe->exec.err, &HealthProbe::err_watch);
+        probe->exit_watch = services.loop.on_readable(probe->exec.shim_pidfd.get(), [this, id,
+                                                                                     generation] {
+          Entry* now = get(id);
+          if (now == nullptr || now->generation != generation || !now->probe) return;
+          HealthProbe& p = *now->probe;
+          auto status = reap(p.exec.shim_pidfd.get(), false);
+          if (p.exec.out) drain(p.exec.out.get(), &p.output);
+          if (p.exec.err) drain(p.exec.err.get(), &p.output);
+          scheduler::ProbeResult result{p.begun, services.clock.wall(), -1, std::move(p.output)};
+          if (status.ok() && status->has_value()) result.exit_code = (*status)->code;
+          if (p.timed_out)
+            result = scheduler::timed_out_probe(p.begun, services.clock.wall(),
+                                                now->health->config().timeout);
+          now->probe.reset();
+          finish_probe(id, generation, std::move(result));
+        });
+        probe->timeout =
+            services.loop.after(same->health->config().timeout, [this, id, generation] {
+              Entry* now = get(id);
+              if (now == nullptr || now->generation != generation || !now->probe) return;
+              now->probe->timed_out = true;
+              // The whole tree of the probe: it leads a session and a process group of its own.
+              auto process = open_process(now->probe->exec.process);
+              if (process.ok()) ::kill(-now->probe->exec.process.pid, SIGKILL);
+              if (process.ok()) (void)send_signal(process->get(), SIGKILL);
+            });
+        same->probe = std::move(probe);
       });
-    };
-    follow(probe->exec.out, &HealthProbe::out_watch);
-    follow(probe->exec.err, &HealthProbe::err_watch);
-    probe->exit_watch = services.loop.on_readable(probe->exec.shim_pidfd.get(), [this, id, generation] {
-      Entry* now = get(id);
-      if (now == nullptr || now->generation != generation || !now->probe) return;
-      HealthProbe& p = *now->probe;
-      auto status = reap(p.exec.shim_pidfd.get(), false);
-      if (p.exec.out) drain(p.exec.out.get(), &p.output);
-      if (p.exec.err) drain(p.exec.err.get(), &p.output);
-      scheduler::ProbeResult result{p.begun, services.clock.wall(), -1, std::move(p.output)};
-      if (status.ok() && status->has_value()) result.exit_code = (*status)->code;
-      if (p.timed_out) result = scheduler::timed_out_probe(p.begun, services.clock.wall(), now->health->config().timeout);
-      now->probe.reset();
-      finish_probe(id, generation, std::move(result));
-    });
-    probe->timeout = services.loop.after(same->health->config().timeout, [this, id, generation] {
-      Entry* now = get(id);
-      if (now == nullptr || now->generation != generation || !now->probe) return;
-      now->probe->timed_out = true;
-      // The whole tree of the probe: it leads a session and a process group of its own.
-      auto process = open_process(now->probe->exec.process);
-      if (process.ok()) ::kill(-now->probe->exec.process.pid, SIGKILL);
-      if (process.ok()) (void)send_signal(process->get(), SIGKILL);
-    });
-    same->probe = std::move(probe);
-  });
 }
 
-void Containers::Impl::finish_probe(const std::string& id, std::uint64_t generation, scheduler::ProbeResult result) {
+void Containers::Impl::finish_probe(const std::string& id, std::uint64_t generation,
+                                    scheduler::ProbeResult result) {
   Entry* entry = get(id);
   if (entry == nullptr || entry->generation != generation || !entry->health) return;
   const bool changed = entry->health->probe_finished(services.clock.now(), std::move(result));
@@ -215,9 +230,11 @@ void Containers::Impl::on_unhealthy(Entry* entry) {
   const auto label = c.config.labels.find(kOnUnhealthyLabel);
   auto policy = scheduler::parse_restart_policy(c.config.restart_policy);
   if (!policy.ok()) return;
-  if (policy->kind == scheduler::RestartPolicy::Kind::kOnFailure) policy->max_retries = c.config.restart_max_retries;
+  if (policy->kind == scheduler::RestartPolicy::Kind::kOnFailure)
+    policy->max_retries = c.config.restart_max_retries;
   const Duration ran = services.clock.now() - entry->started;
-  const auto decision = scheduler::decide_unhealthy(*policy, label == c.config.labels.end() ? "" : label->second, entry->restarts, ran);
+  const auto decision = scheduler::decide_unhealthy(
+      *policy, label == c.config.labels.end() ? "" : label->second, entry->restarts, ran);
   if (!decision.restart) return;
   const std::string id = c.id;
   log_info("container {} is unhealthy and will be restarted", c.name);

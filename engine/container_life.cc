@@ -22,21 +22,28 @@ namespace {
 
 constexpr std::string_view kContainerMode = "container:";
 
-bool is_running(const Container& c) { return c.status == RunState::kRunning || c.status == RunState::kPaused; }
+bool is_running(const Container& c) {
+  return c.status == RunState::kRunning || c.status == RunState::kPaused;
+}
 
 scheduler::RestartPolicy policy_of(const Container& c) {
   std::string text = c.config.restart_policy;
-  if (text == "on-failure" && c.config.restart_max_retries > 0) text += ":" + std::to_string(c.config.restart_max_retries);
+  if (text == "on-failure" && c.config.restart_max_retries > 0)
+    text += ":" + std::to_string(c.config.restart_max_retries);
   auto policy = scheduler::parse_restart_policy(text);
   return policy.ok() ? *policy : scheduler::RestartPolicy{};  // checked when it was created
 }
 
-int stop_timeout(const Container& c, std::optional<int> asked) { return asked.value_or(c.config.stop_timeout.value_or(10)); }
+int stop_timeout(const Container& c, std::optional<int> asked) {
+  return asked.value_or(c.config.stop_timeout.value_or(10));
+}
 
-// The host's resolvers as a container would see them: a loopback address means the container's own loopback there.
+// The host's resolvers as a container would see them: a loopback address means the container's own
+// loopback there.
 bool host_resolver_is_loopback() {
   const auto text = read_file("/etc/resolv.conf");
-  return text.ok() && (text->find("nameserver 127.") != std::string::npos || text->find("nameserver ::1") != std::string::npos);
+  return text.ok() && (text->find("nameserver 127.") != std::string::npos ||
+                       text->find("nameserver ::1") != std::string::npos);
 }
 
 }  // namespace
@@ -44,7 +51,8 @@ bool host_resolver_is_loopback() {
 void Containers::Impl::start(Entry* entry, Done<Unit> done) {
   Container& c = entry->c;
   if (c.status == RunState::kRunning) return done(Unit{});
-  if (c.status == RunState::kPaused) return done(Error::conflict("cannot start a paused container, try unpause instead"));
+  if (c.status == RunState::kPaused)
+    return done(Error::conflict("cannot start a paused container, try unpause instead"));
   if (c.status == RunState::kRemoving || c.status == RunState::kDead) {
     return done(Error::conflict("container is marked for removal and cannot be started"));
   }
@@ -58,7 +66,9 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
   const auto join = [&](const std::string& mode, int* pid) -> Status {
     if (mode.rfind(kContainerMode, 0) != 0) return ok_status();
     const Entry* other = TRY(find(mode.substr(kContainerMode.size())));
-    if (other->c.pid == 0) return Error::conflict("cannot join namespace of a non running container: container " + other->c.name + " is " + to_string(other->c.status));
+    if (other->c.pid == 0)
+      return Error::conflict("cannot join namespace of a non running container: container " +
+                             other->c.name + " is " + to_string(other->c.status));
     *pid = other->c.pid;
     if (pid == &job->network_pid) job->files_of = directory(other->c.id);
     return ok_status();
@@ -87,7 +97,8 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
       }
       if (!endpoint.config.links.empty()) job->resolver = true;
     }
-    if (!c.endpoints.empty() && (!c.config.links.empty() || host_resolver_is_loopback())) job->resolver = true;
+    if (!c.endpoints.empty() && (!c.config.links.empty() || host_resolver_is_loopback()))
+      job->resolver = true;
     TRY(assign_ports(entry));
     return ok_status();
   };
@@ -99,7 +110,8 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
     save(*entry);
     return done(std::move(prepared).error());
   }
-  if (const auto bridge = services.networks->find("bridge"); bridge.ok() && !(*bridge)->config.ipam.empty()) {
+  if (const auto bridge = services.networks->find("bridge");
+      bridge.ok() && !(*bridge)->config.ipam.empty()) {
     job->host_gateway = (*bridge)->config.ipam.front().gateway;
   }
   for (const auto& endpoint : c.endpoints) {
@@ -107,7 +119,9 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
   }
   job->ports = published_ports(*entry);
   for (auto& client : entry->pending_clients) {
-    job->clients.push_back({std::move(client.socket), {client.options.stdin_, client.options.stdout_, client.options.stderr_}});
+    job->clients.push_back(
+        {std::move(client.socket),
+         {client.options.stdin_, client.options.stdout_, client.options.stderr_}});
   }
   entry->pending_clients.clear();
   job->container = c;
@@ -125,30 +139,36 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
     done(std::move(error));
   };
   const auto launch_now = [this, id, job, failed, done](std::shared_ptr<Fd> netns) {
-    services.pool.run([this, job, netns] { return launch(services.runtime, *job, netns->get()); },
-                      [this, id, job, failed, done](Result<runtime::RunningContainer> running) {
-      if (!running.ok()) return failed(std::move(running).error());
-      job->clients.clear();  // the shim has its own copies: ours would keep the streams open
-      begin_running(get(id), std::move(running).value());
-      done(Unit{});
-    });
+    services.pool.run(
+        [this, job, netns] { return launch(services.runtime, *job, netns->get()); },
+        [this, id, job, failed, done](Result<runtime::RunningContainer> running) {
+          if (!running.ok()) return failed(std::move(running).error());
+          job->clients.clear();  // the shim has its own copies: ours would keep the streams open
+          begin_running(get(id), std::move(running).value());
+          done(Unit{});
+        });
   };
-  services.pool.run([job] { return prepare_network(*job); }, [this, id, job, failed, launch_now](Result<Fd> made) {
-    if (!made.ok()) return failed(std::move(made).error());
-    Entry* same = get(id);
-    auto netns = std::make_shared<Fd>(std::move(made).value());
-    if (!*netns) return launch_now(netns);
-    auto copy = duplicate(netns->get());
-    if (!copy.ok()) return failed(std::move(copy).error());
-    register_names(same, std::move(copy).value(), [this, id, job, netns, failed, launch_now](Status known) {
-      if (!known.ok()) return failed(std::move(known).error());
-      if (job->ports.empty()) return launch_now(netns);
-      services.netd.set_published(id, job->ports, [netns, failed, launch_now](Status bound) {
-        if (bound.ok()) return launch_now(netns);
-        failed(std::move(bound).error().while_("failed to set up container networking"));
-      });
-    });
-  });
+  services.pool.run([job] { return prepare_network(*job); },
+                    [this, id, job, failed, launch_now](Result<Fd> made) {
+                      if (!made.ok()) return failed(std::move(made).error());
+                      Entry* same = get(id);
+                      auto netns = std::make_shared<Fd>(std::move(made).value());
+                      if (!*netns) return launch_now(netns);
+                      auto copy = duplicate(netns->get());
+                      if (!copy.ok()) return failed(std::move(copy).error());
+                      register_names(same, std::move(copy).value(),
+                                     [this, id, job, netns, failed, launch_now](Status known) {
+                                       if (!known.ok()) return failed(std::move(known).error());
+                                       if (job->ports.empty()) return launch_now(netns);
+                                       services.netd.set_published(
+                                           id, job->ports,
+                                           [netns, failed, launch_now](Status bound) {
+                                             if (bound.ok()) return launch_now(netns);
+                                             failed(std::move(bound).error().while_(
+                                                 "failed to set up container networking"));
+                                           });
+                                     });
+                    });
 }
 
 void Containers::Impl::begin_running(Entry* entry, runtime::RunningContainer running) {
@@ -164,11 +184,17 @@ void Containers::Impl::begin_running(Entry* entry, runtime::RunningContainer run
   entry->started = services.clock.now();
   entry->shim_pidfd = std::move(running.shim_pidfd);
   const std::string id = c.id;
-  entry->exit_watch = services.loop.on_readable(entry->shim_pidfd.get(), [this, id, generation = entry->generation] { on_shim_exit(id, generation); });
+  entry->exit_watch = services.loop.on_readable(
+      entry->shim_pidfd.get(),
+      [this, id, generation = entry->generation] { on_shim_exit(id, generation); });
   save(*entry);
   for (const auto& endpoint : c.endpoints) {
-    services.events.publish({"network", "connect", endpoint.network_id,
-                             {{"container", id}, {"name", endpoint.network_name}, {"type", "bridge"}}, *c.started_at});
+    services.events.publish(
+        {"network",
+         "connect",
+         endpoint.network_id,
+         {{"container", id}, {"name", endpoint.network_name}, {"type", "bridge"}},
+         *c.started_at});
   }
   start_health(entry, false);
   publish(*entry, "start");
@@ -199,7 +225,8 @@ void Containers::Impl::on_shim_exit(const std::string& id, std::uint64_t generat
   });
 }
 
-void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished, Entry::Finished then) {
+void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished,
+                             Entry::Finished then) {
   Container& c = entry->c;
   stop_health(entry);
   entry->kill_timer.cancel();
@@ -209,32 +236,45 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
   c.exit_code = exit_code;
   c.oom_killed = oom_killed;
   c.finished_at = finished;
-  const auto ran = c.started_at ? std::chrono::duration_cast<std::chrono::seconds>(finished - *c.started_at).count() : 0;
+  const auto ran =
+      c.started_at
+          ? std::chrono::duration_cast<std::chrono::seconds>(finished - *c.started_at).count()
+          : 0;
   services.netd.remove_container(c.id);
   const std::string id = c.id;
-  services.pool.run([this, id, ports] { return clean_up(services.runtime, id, run_dir(id), ports); },
-                    [this, id, ran, then = std::move(then)](Status cleaned) {
-    Entry* same = get(id);
-    if (same == nullptr) return;
-    if (!cleaned.ok()) log_warning("cleaning up after container {}: {}", same->c.name, cleaned.error().to_string());
-    for (const auto& endpoint : same->c.endpoints) {
-      services.events.publish({"network", "disconnect", endpoint.network_id,
-                               {{"container", id}, {"name", endpoint.network_name}, {"type", "bridge"}}, services.clock.wall()});
-    }
-    release(same);
-    save(*same);
-    if (same->c.oom_killed) publish(*same, "oom");
-    if (std::exchange(same->stopping, false)) publish(*same, "stop");
-    publish(*same, "die", {{"exitCode", std::to_string(same->c.exit_code)}, {"execDuration", std::to_string(ran)}});
-    notify_waiters(same, WaitCondition::kNextExit);
-    then();
-  });
+  services.pool.run(
+      [this, id, ports] { return clean_up(services.runtime, id, run_dir(id), ports); },
+      [this, id, ran, then = std::move(then)](Status cleaned) {
+        Entry* same = get(id);
+        if (same == nullptr) return;
+        if (!cleaned.ok())
+          log_warning("cleaning up after container {}: {}", same->c.name,
+                      cleaned.error().to_string());
+        for (const auto& endpoint : same->c.endpoints) {
+          services.events.publish(
+              {"network",
+               "disconnect",
+               endpoint.network_id,
+               {{"container", id}, {"name", endpoint.network_name}, {"type", "bridge"}},
+               services.clock.wall()});
+        }
+        release(same);
+        save(*same);
+        if (same->c.oom_killed) publish(*same, "oom");
+        if (std::exchange(same->stopping, false)) publish(*same, "stop");
+        publish(*same, "die",
+                {{"exitCode", std::to_string(same->c.exit_code)},
+                 {"execDuration", std::to_string(ran)}});
+        notify_waiters(same, WaitCondition::kNextExit);
+        then();
+      });
 }
 
 void Containers::Impl::apply_restart_policy(Entry* entry) {
   Container& c = entry->c;
   const std::string id = c.id;
-  const scheduler::ContainerExit exit{c.exit_code, c.started_at ? *c.finished_at - *c.started_at : Duration{0}, c.manually_stopped};
+  const scheduler::ContainerExit exit{
+      c.exit_code, c.started_at ? *c.finished_at - *c.started_at : Duration{0}, c.manually_stopped};
   const auto decision = scheduler::decide_exit(policy_of(c), entry->restarts, exit);
   c.restart_reason = decision.reason;
   if (!decision.restart) {
@@ -268,7 +308,8 @@ void Containers::Impl::apply_restart_policy(Entry* entry) {
   });
 }
 
-void Containers::Impl::stop(Entry* entry, std::optional<int> timeout, const std::string& signal_text, Done<Unit> done) {
+void Containers::Impl::stop(Entry* entry, std::optional<int> timeout,
+                            const std::string& signal_text, Done<Unit> done) {
   Container& c = entry->c;
   const std::string id = c.id;
   c.manually_stopped = true;
@@ -283,14 +324,17 @@ void Containers::Impl::stop(Entry* entry, std::optional<int> timeout, const std:
   save(*entry);
   auto signal = parse_signal(signal_text.empty() ? c.config.stop_signal : signal_text);
   if (!signal.ok()) return done(std::move(signal).error());
-  if (c.status == RunState::kPaused) (void)services.runtime.resume(run_dir(id));  // a frozen process cannot end
+  if (c.status == RunState::kPaused)
+    (void)services.runtime.resume(run_dir(id));  // a frozen process cannot end
   entry->stopping = true;
   entry->when_stopped.emplace_back([done] { done(Unit{}); });
   const int seconds = stop_timeout(c, timeout);
   const int first = seconds == 0 ? SIGKILL : *signal;
   publish(*entry, "kill", {{"signal", std::to_string(first)}});
   const Status sent = runtime::signal(run_dir(id), first);
-  if (!sent.ok()) log_debug("stopping {}: {}", c.name, sent.error().to_string());  // it is ending by itself: the watch tells
+  if (!sent.ok())
+    log_debug("stopping {}: {}", c.name,
+              sent.error().to_string());  // it is ending by itself: the watch tells
   if (seconds > 0) {
     entry->kill_timer = services.loop.after(std::chrono::seconds(seconds), [this, id] {
       Entry* same = get(id);
@@ -304,21 +348,24 @@ void Containers::Impl::stop(Entry* entry, std::optional<int> timeout, const std:
 void Containers::start(const std::string& name_or_id, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
-  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id, done = std::move(done)](Entry::Finished finished) {
-    Entry* entry = impl_->get(id);
-    entry->restarts = {};
-    entry->c.restart_count = 0;
-    impl_->start(entry, [done, finished](Result<Unit> result) {
-      done(std::move(result));
-      finished();
-    });
-  });
+  impl_->enqueue((*found)->c.id,
+                 [this, id = (*found)->c.id, done = std::move(done)](Entry::Finished finished) {
+                   Entry* entry = impl_->get(id);
+                   entry->restarts = {};
+                   entry->c.restart_count = 0;
+                   impl_->start(entry, [done, finished](Result<Unit> result) {
+                     done(std::move(result));
+                     finished();
+                   });
+                 });
 }
 
-void Containers::stop(const std::string& name_or_id, std::optional<int> timeout, std::string signal, Done<Unit> done) {
+void Containers::stop(const std::string& name_or_id, std::optional<int> timeout, std::string signal,
+                      Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
-  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id, timeout, signal = std::move(signal), done = std::move(done)](Entry::Finished finished) {
+  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id, timeout, signal = std::move(signal),
+                                  done = std::move(done)](Entry::Finished finished) {
     impl_->stop(impl_->get(id), timeout, signal, [done, finished](Result<Unit> result) {
       done(std::move(result));
       finished();
@@ -326,10 +373,12 @@ void Containers::stop(const std::string& name_or_id, std::optional<int> timeout,
   });
 }
 
-void Containers::restart(const std::string& name_or_id, std::optional<int> timeout, std::string signal, Done<Unit> done) {
+void Containers::restart(const std::string& name_or_id, std::optional<int> timeout,
+                         std::string signal, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
-  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id, timeout, signal = std::move(signal), done = std::move(done)](Entry::Finished finished) {
+  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id, timeout, signal = std::move(signal),
+                                  done = std::move(done)](Entry::Finished finished) {
     impl_->stop(impl_->get(id), timeout, signal, [this, id, done, finished](Result<Unit> stopped) {
       Entry* entry = impl_->get(id);
       if (!stopped.ok() || entry == nullptr) {
@@ -345,7 +394,8 @@ void Containers::restart(const std::string& name_or_id, std::optional<int> timeo
   });
 }
 
-void Containers::kill(const std::string& name_or_id, const std::string& signal_text, Done<Unit> done) {
+void Containers::kill(const std::string& name_or_id, const std::string& signal_text,
+                      Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   Entry* entry = *found;
@@ -354,14 +404,17 @@ void Containers::kill(const std::string& name_or_id, const std::string& signal_t
   if (entry->c.status == RunState::kRestarting) {
     return impl_->stop(entry, 0, "SIGKILL", std::move(done));
   }
-  if (!is_running(entry->c)) return done(Error::conflict("cannot kill container: " + name_or_id + ": container " + entry->c.id + " is not running"));
-  // What ends a container by command is a stop: no restart policy revives it. Signals that a program handles and survives
-  // (HUP, WINCH) are not.
+  if (!is_running(entry->c))
+    return done(Error::conflict("cannot kill container: " + name_or_id + ": container " +
+                                entry->c.id + " is not running"));
+  // What ends a container by command is a stop: no restart policy revives it. Signals that a
+  // program handles and survives (HUP, WINCH) are not.
   if (*signal != SIGHUP && *signal != SIGWINCH && *signal != SIGCONT && *signal != SIGCHLD) {
     entry->c.manually_stopped = true;
     impl_->save(*entry);
   }
-  if (entry->c.status == RunState::kPaused && *signal == SIGKILL) (void)impl_->services.runtime.resume(impl_->run_dir(entry->c.id));
+  if (entry->c.status == RunState::kPaused && *signal == SIGKILL)
+    (void)impl_->services.runtime.resume(impl_->run_dir(entry->c.id));
   impl_->publish(*entry, "kill", {{"signal", std::to_string(*signal)}});
   Status sent = runtime::signal(impl_->run_dir(entry->c.id), *signal);
   if (!sent.ok() && sent.error().kind != ErrorKind::kNotFound) return done(std::move(sent).error());
@@ -372,8 +425,10 @@ void Containers::pause(const std::string& name_or_id, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   Entry* entry = *found;
-  if (entry->c.status == RunState::kPaused) return done(Error::conflict("container " + entry->c.id + " is already paused"));
-  if (entry->c.status != RunState::kRunning) return done(Error::conflict("container " + entry->c.id + " is not running"));
+  if (entry->c.status == RunState::kPaused)
+    return done(Error::conflict("container " + entry->c.id + " is already paused"));
+  if (entry->c.status != RunState::kRunning)
+    return done(Error::conflict("container " + entry->c.id + " is not running"));
   Status paused = impl_->services.runtime.pause(impl_->run_dir(entry->c.id));
   if (!paused.ok()) return done(std::move(paused).error());
   entry->c.status = RunState::kPaused;
@@ -386,7 +441,8 @@ void Containers::unpause(const std::string& name_or_id, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   Entry* entry = *found;
-  if (entry->c.status != RunState::kPaused) return done(Error::conflict("container " + entry->c.id + " is not paused"));
+  if (entry->c.status != RunState::kPaused)
+    return done(Error::conflict("container " + entry->c.id + " is not paused"));
   Status resumed = impl_->services.runtime.resume(impl_->run_dir(entry->c.id));
   if (!resumed.ok()) return done(std::move(resumed).error());
   entry->c.status = RunState::kRunning;
@@ -395,7 +451,8 @@ void Containers::unpause(const std::string& name_or_id, Done<Unit> done) {
   done(Unit{});
 }
 
-// After a restart of the engine: what the record says and what is there may differ in both directions.
+// After a restart of the engine: what the record says and what is there may differ in both
+// directions.
 void Containers::Impl::adopt(Entry* entry) {
   Container& c = entry->c;
   const std::string id = c.id;
@@ -408,7 +465,9 @@ void Containers::Impl::adopt(Entry* entry) {
     if (!c.started_at) c.started_at = services.clock.wall();
     entry->started = services.clock.now() - (services.clock.wall() - *c.started_at);
     entry->shim_pidfd = std::move(running->shim_pidfd);
-    entry->exit_watch = services.loop.on_readable(entry->shim_pidfd.get(), [this, id, generation = entry->generation] { on_shim_exit(id, generation); });
+    entry->exit_watch = services.loop.on_readable(
+        entry->shim_pidfd.get(),
+        [this, id, generation = entry->generation] { on_shim_exit(id, generation); });
     for (const auto& endpoint : c.endpoints) services.networks->retain(endpoint);
     if (!c.endpoints.empty() || c.config.network_mode == "none") {
       auto netns = netd::namespace_of(c.pid);

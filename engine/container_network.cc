@@ -17,10 +17,14 @@ namespace {
 constexpr int kEphemeralFirst = 32768;
 constexpr int kEphemeralLast = 60999;
 
-bool is_running(const Container& c) { return c.status == RunState::kRunning || c.status == RunState::kPaused; }
+bool is_running(const Container& c) {
+  return c.status == RunState::kRunning || c.status == RunState::kPaused;
+}
 
 bool overlaps(const std::string& a, const std::string& b) {
-  const auto any = [](const std::string& ip) { return ip.empty() || ip == "0.0.0.0" || ip == "::"; };
+  const auto any = [](const std::string& ip) {
+    return ip.empty() || ip == "0.0.0.0" || ip == "::";
+  };
   return any(a) || any(b) || a == b;
 }
 
@@ -55,12 +59,14 @@ Status Containers::Impl::assign_ports(Entry* entry) {
       if (!named) wanted.push_back({port, protocol, "", ""});
     }
   }
-  if (c.endpoints.empty()) return ok_status();  // host or another container's network: nothing to publish
+  if (c.endpoints.empty())
+    return ok_status();  // host or another container's network: nothing to publish
   for (const auto& binding : wanted) {
     std::set<int> used;
     for (const auto& [id, other] : entries) {
       for (const auto& port : other->c.ports) {
-        if (port.protocol == binding.protocol && overlaps(port.host_ip, binding.host_ip)) used.insert(port.host_port);
+        if (port.protocol == binding.protocol && overlaps(port.host_ip, binding.host_ip))
+          used.insert(port.host_port);
       }
     }
     int host_port = 0;
@@ -79,9 +85,12 @@ Status Containers::Impl::assign_ports(Entry* entry) {
       host_port = range.first;
       if (used.count(host_port) != 0) {
         c.ports.clear();
-        return Error::conflict("failed to set up container networking: driver failed programming external connectivity on "
-                               "endpoint " + c.name + ": Bind for " + (binding.host_ip.empty() ? "0.0.0.0" : binding.host_ip) +
-                               ":" + std::to_string(host_port) + " failed: port is already allocated");
+        return Error::conflict(
+            "failed to set up container networking: driver failed programming external "
+            "connectivity on "
+            "endpoint " +
+            c.name + ": Bind for " + (binding.host_ip.empty() ? "0.0.0.0" : binding.host_ip) + ":" +
+            std::to_string(host_port) + " failed: port is already allocated");
       }
     }
     AssignedPort port{binding.container_port, host_port, binding.protocol, binding.host_ip};
@@ -100,13 +109,16 @@ std::vector<netd::PublishedPort> Containers::Impl::published_ports(const Entry& 
   const auto& ports = entry.c.ports;
   if (entry.c.endpoints.empty()) return out;
   // Published on the endpoint that has the default route: the first with a gateway.
-  const auto endpoint = std::find_if(entry.c.endpoints.begin(), entry.c.endpoints.end(), [](const Endpoint& e) { return !e.gateway4.empty(); });
-  if (endpoint == entry.c.endpoints.end()) return out;  // internal networks only: not reachable from outside
+  const auto endpoint = std::find_if(entry.c.endpoints.begin(), entry.c.endpoints.end(),
+                                     [](const Endpoint& e) { return !e.gateway4.empty(); });
+  if (endpoint == entry.c.endpoints.end())
+    return out;  // internal networks only: not reachable from outside
   const auto network = services.networks->find(endpoint->network_id);
   if (!network.ok()) return out;
   const auto has = [&](const AssignedPort& port, const char* ip) {
     return std::any_of(ports.begin(), ports.end(), [&](const AssignedPort& p) {
-      return p.host_ip == ip && p.host_port == port.host_port && p.container_port == port.container_port && p.protocol == port.protocol;
+      return p.host_ip == ip && p.host_port == port.host_port &&
+             p.container_port == port.container_port && p.protocol == port.protocol;
     });
   };
   for (const auto& port : ports) {
@@ -153,7 +165,8 @@ void Containers::Impl::register_names(Entry* entry, Fd netns, std::function<void
     if (!c.config.hostname.empty()) known.names.push_back(c.config.hostname);
     for (const auto& link : endpoint.config.links) {
       const std::size_t colon = link.find(':');
-      names.links.push_back({colon == std::string::npos ? link : link.substr(colon + 1), link.substr(0, colon)});
+      names.links.push_back(
+          {colon == std::string::npos ? link : link.substr(colon + 1), link.substr(0, colon)});
     }
     const auto network = services.networks->find(endpoint.network_id);
     if (network.ok() && !(*network)->config.internal) names.internal_only = false;
@@ -182,7 +195,8 @@ void Containers::Impl::release(Entry* entry) {
   entry->c.ports.clear();
 }
 
-void Containers::connect(const std::string& name_or_id, const std::string& network_id, EndpointConfig config, Done<Unit> done) {
+void Containers::connect(const std::string& name_or_id, const std::string& network_id,
+                         EndpointConfig config, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   auto network = impl_->services.networks->find(network_id);
@@ -190,7 +204,8 @@ void Containers::connect(const std::string& name_or_id, const std::string& netwo
   Entry* entry = *found;
   for (const auto& endpoint : entry->c.endpoints) {
     if (endpoint.network_id == (*network)->id) {
-      return done(Error::conflict("endpoint with name " + entry->c.name + " already exists in network " + endpoint.network_name));
+      return done(Error::conflict("endpoint with name " + entry->c.name +
+                                  " already exists in network " + endpoint.network_name));
     }
   }
   Endpoint endpoint;
@@ -200,7 +215,8 @@ void Containers::connect(const std::string& name_or_id, const std::string& netwo
   endpoint.config = std::move(config);
   int index = 0;
   const auto taken = [&](const std::string& name) {
-    return std::any_of(entry->c.endpoints.begin(), entry->c.endpoints.end(), [&](const Endpoint& e) { return e.interface == name; });
+    return std::any_of(entry->c.endpoints.begin(), entry->c.endpoints.end(),
+                       [&](const Endpoint& e) { return e.interface == name; });
   };
   while (taken("eth" + std::to_string(index))) ++index;
   endpoint.interface = "eth" + std::to_string(index);
@@ -222,7 +238,8 @@ void Containers::connect(const std::string& name_or_id, const std::string& netwo
   spec.gateway4 = endpoint.gateway4;
   spec.mac = endpoint.mac;
   spec.host_veth = endpoint.host_veth;
-  spec.default_route4 = std::none_of(entry->c.endpoints.begin(), entry->c.endpoints.end(), [](const Endpoint& e) { return !e.gateway4.empty(); });
+  spec.default_route4 = std::none_of(entry->c.endpoints.begin(), entry->c.endpoints.end(),
+                                     [](const Endpoint& e) { return !e.gateway4.empty(); });
   const bool first = entry->c.endpoints.empty();
   const std::string id = entry->c.id;
   entry->c.endpoints.push_back(std::move(endpoint));
@@ -241,23 +258,27 @@ void Containers::connect(const std::string& name_or_id, const std::string& netwo
         }
         impl_->save(*same);
         auto netns = netd::namespace_of(same->c.pid);
-        impl_->register_names(same, netns.ok() ? std::move(netns).value() : Fd(), [done](Status known) {
-          if (known.ok()) return done(Unit{});
-          done(std::move(known).error());
-        });
+        impl_->register_names(same, netns.ok() ? std::move(netns).value() : Fd(),
+                              [done](Status known) {
+                                if (known.ok()) return done(Unit{});
+                                done(std::move(known).error());
+                              });
       });
 }
 
-void Containers::disconnect(const std::string& name_or_id, const std::string& network_id, bool force, Done<Unit> done) {
+void Containers::disconnect(const std::string& name_or_id, const std::string& network_id,
+                            bool force, Done<Unit> done) {
   (void)force;
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   auto network = impl_->services.networks->find(network_id);
   if (!network.ok()) return done(std::move(network).error());
   Entry* entry = *found;
-  const auto it = std::find_if(entry->c.endpoints.begin(), entry->c.endpoints.end(), [&](const Endpoint& e) { return e.network_id == (*network)->id; });
+  const auto it = std::find_if(entry->c.endpoints.begin(), entry->c.endpoints.end(),
+                               [&](const Endpoint& e) { return e.network_id == (*network)->id; });
   if (it == entry->c.endpoints.end()) {
-    return done(Error::conflict("container " + entry->c.id + " is not connected to network " + (*network)->config.name));
+    return done(Error::conflict("container " + entry->c.id + " is not connected to network " +
+                                (*network)->config.name));
   }
   const Endpoint endpoint = *it;
   entry->c.endpoints.erase(it);

@@ -21,7 +21,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* kEtcFiles[] = {"resolv.conf", "hostname", "hosts"};
 
-bool has_own_network(const Container& container) { return !container.endpoints.empty() || container.config.network_mode == "none"; }
+bool has_own_network(const Container& container) {
+  return !container.endpoints.empty() || container.config.network_mode == "none";
+}
 
 std::string hostname_of(const Container& container) {
   return container.config.hostname.empty() ? container.id.substr(0, 12) : container.config.hostname;
@@ -38,7 +40,8 @@ Status write_etc_files(const StartJob& job) {
     if (!endpoint.ipv6.empty()) identity.host_addresses.push_back(endpoint.ipv6);
   }
   auto host_text = read_file("/etc/resolv.conf");
-  const std::string host_resolv = host_text.ok() ? *host_text : std::string();  // a host without one has no resolver
+  const std::string host_resolv =
+      host_text.ok() ? *host_text : std::string();  // a host without one has no resolver
   TRY(write_file(job.directory / "hosts", hosts_file(config, identity, job.host_gateway)));
   TRY(write_file(job.directory / "hostname", identity.hostname + "\n"));
   TRY(write_file(job.directory / "resolv.conf", resolv_conf(config, identity, host_resolv)));
@@ -52,7 +55,8 @@ Status fill_volumes(const StartJob& job) {
     if (mount.config.type != "volume" || mount.config.no_copy) continue;
     std::error_code ec;
     if (!fs::is_empty(mount.host_path, ec) || ec) continue;
-    if (!root) root = TRY(open_overlay(job.lowers, job.directory / "upper", job.directory / "work"));
+    if (!root)
+      root = TRY(open_overlay(job.lowers, job.directory / "upper", job.directory / "work"));
     auto source = images::open_in_root(root.get(), mount.config.target, O_RDONLY | O_DIRECTORY);
     if (!source.ok()) continue;  // the image has nothing there
     struct stat st {};
@@ -60,7 +64,8 @@ Status fill_volumes(const StartJob& job) {
     const Fd target = TRY(open_fd(mount.host_path, O_RDONLY | O_DIRECTORY));
     TRY_WHILE(images::copy_tree(root.get(), mount.config.target, target.get(), "/"),
               "filling volume " + mount.volume + " from " + mount.config.target + " of the image");
-    if (::fchown(target.get(), st.st_uid, st.st_gid) != 0 || ::fchmod(target.get(), st.st_mode & 07777U) != 0) {
+    if (::fchown(target.get(), st.st_uid, st.st_gid) != 0 ||
+        ::fchmod(target.get(), st.st_mode & 07777U) != 0) {
       return Error::os(errno, mount.host_path);
     }
   }
@@ -76,14 +81,16 @@ runtime::MountOption mount_option(const MountPoint& mount) {
   option.target = mount.config.target;
   option.read_only = mount.config.read_only;
   option.propagation = mount.config.propagation;
-  option.recursive = mount.config.recursive ? runtime::BindRecursive::kEnabled : runtime::BindRecursive::kDisabled;
+  option.recursive =
+      mount.config.recursive ? runtime::BindRecursive::kEnabled : runtime::BindRecursive::kDisabled;
   option.tmpfs_size = static_cast<std::uint64_t>(mount.config.tmpfs_size);
   option.tmpfs_mode = mount.config.tmpfs_mode;
   return option;
 }
 
 runtime::NamespaceOption namespace_option(const std::string& mode, int pid, const char* type) {
-  if (pid > 0) return {runtime::NamespaceMode::kPath, "/proc/" + std::to_string(pid) + "/ns/" + type};
+  if (pid > 0)
+    return {runtime::NamespaceMode::kPath, "/proc/" + std::to_string(pid) + "/ns/" + type};
   if (mode == "host") return {runtime::NamespaceMode::kHost, ""};
   if (mode == "none") return {runtime::NamespaceMode::kNone, ""};
   return {};
@@ -112,10 +119,12 @@ Result<runtime::Spec> make_spec(const StartJob& job) {
   options.ipc = namespace_option(container.config.ipc_mode, job.ipc_pid, "ipc");
   options.uts = namespace_option(container.config.uts_mode, job.uts_pid, "uts");
   options.network = namespace_option(container.config.network_mode, 0, "net");
-  if (options.network.mode == runtime::NamespaceMode::kNone) options.network.mode = runtime::NamespaceMode::kPrivate;
+  if (options.network.mode == runtime::NamespaceMode::kNone)
+    options.network.mode = runtime::NamespaceMode::kPrivate;
   if (job.network_pid > 0) options.network = namespace_option("", job.network_pid, "net");
   if (job.ipc_pid > 0) options.shm_path = "/proc/" + std::to_string(job.ipc_pid) + "/root/dev/shm";
-  if (container.config.cgroupns_mode == "host") options.cgroup = runtime::NamespaceOption{runtime::NamespaceMode::kHost, ""};
+  if (container.config.cgroupns_mode == "host")
+    options.cgroup = runtime::NamespaceOption{runtime::NamespaceMode::kHost, ""};
   if (container.config.cgroupns_mode == "private") options.cgroup = runtime::NamespaceOption{};
   return runtime::default_spec(options, runtime::Host::current());
 }
@@ -132,13 +141,22 @@ Result<runtime::LogOptions> log_options(const StartJob& job) {
     char* end = nullptr;
     double size = std::strtod(it->second.c_str(), &end);
     switch (std::tolower(static_cast<unsigned char>(*end))) {
-      case 'k': size *= 1e3; break;
-      case 'm': size *= 1e6; break;
-      case 'g': size *= 1e9; break;
-      case '\0': break;
-      default: return Error::invalid("invalid max-size \"" + it->second + "\"");
+      case 'k':
+        size *= 1e3;
+        break;
+      case 'm':
+        size *= 1e6;
+        break;
+      case 'g':
+        size *= 1e9;
+        break;
+      case '\0':
+        break;
+      default:
+        return Error::invalid("invalid max-size \"" + it->second + "\"");
     }
-    if (size == 0 || (size < 0 && it->second != "-1")) return Error::invalid("max-size must be a positive number");
+    if (size == 0 || (size < 0 && it->second != "-1"))
+      return Error::invalid("max-size must be a positive number");
     options.max_size = size < 0 ? 0 : static_cast<std::uint64_t>(size);
     options.max_file = 1;
   }
@@ -149,7 +167,8 @@ Result<runtime::LogOptions> log_options(const StartJob& job) {
   return options;
 }
 
-Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const StartJob& job, int netns_fd) {
+Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const StartJob& job,
+                                      int netns_fd) {
   if (job.files_of.empty()) TRY(write_etc_files(job));
   TRY(fill_volumes(job));
   TRY(make_directories(job.run_dir.parent_path(), 0711));
@@ -167,7 +186,8 @@ Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const Sta
   request.init = job.container.config.init.value_or(false);
   request.user = job.container.config.user;
   request.cgroup_parent = job.container.config.cgroup_parent;
-  for (const auto& client : job.clients) request.clients.push_back({client.socket.get(), client.request});
+  for (const auto& client : job.clients)
+    request.clients.push_back({client.socket.get(), client.request});
   return runtime.start(request);
 }
 
@@ -193,17 +213,21 @@ Result<Fd> prepare_network(const StartJob& job) {
     spec.mtu = network.mtu;
     specs.push_back(std::move(spec));
   }
-  // One default route: the highest gw_priority, then the first by name; internal networks have no gateway.
+  // One default route: the highest gw_priority, then the first by name; internal networks have no
+  // gateway.
   const auto choose = [&](bool v6) {
     int best = -1;
     for (std::size_t i = 0; i < specs.size(); ++i) {
       if ((v6 ? specs[i].gateway6 : specs[i].gateway4).empty()) continue;
-      if (best < 0 || job.container.endpoints[i].config.gateway_priority >
-                          job.container.endpoints[static_cast<std::size_t>(best)].config.gateway_priority) {
+      if (best < 0 ||
+          job.container.endpoints[i].config.gateway_priority >
+              job.container.endpoints[static_cast<std::size_t>(best)].config.gateway_priority) {
         best = static_cast<int>(i);
       }
     }
-    if (best >= 0) (v6 ? specs[static_cast<std::size_t>(best)].default_route6 : specs[static_cast<std::size_t>(best)].default_route4) = true;
+    if (best >= 0)
+      (v6 ? specs[static_cast<std::size_t>(best)].default_route6
+          : specs[static_cast<std::size_t>(best)].default_route4) = true;
   };
   choose(false);
   choose(true);
@@ -212,21 +236,26 @@ Result<Fd> prepare_network(const StartJob& job) {
       const std::lock_guard lock(job.bridge_gate->mutex);
       TRY(netd::ensure_network(network));
     } else if (!exists("/sys/class/net/" + network.bridge)) {
-      // Bridges of user networks were made with the network; this heals one that somebody took away.
+      // Bridges of user networks were made with the network; this heals one that somebody took
+      // away.
       TRY(netd::ensure_network(network));
     }
   }
-  if (!specs.empty()) TRY_WHILE(netd::attach_endpoints(netns.get(), specs, job.resolver), "setting up container networking");
+  if (!specs.empty())
+    TRY_WHILE(netd::attach_endpoints(netns.get(), specs, job.resolver),
+              "setting up container networking");
   return netns;
 }
 
-Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job, int netns_fd) {
+Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job,
+                                         int netns_fd) {
   if (!job.ports.empty()) {
     TRY_WHILE(netd::publish(job.container.id, job.ports), "failed to set up container networking");
   }
   auto running = run(runtime, job, netns_fd);
   if (!running.ok()) {
-    (void)clean_up(runtime, job.container.id, job.run_dir, job.ports);  // the first error is the one to tell
+    (void)clean_up(runtime, job.container.id, job.run_dir,
+                   job.ports);  // the first error is the one to tell
   }
   return running;
 }

@@ -1,4 +1,5 @@
-// The blocking half of starting and ending a container: kernel work over values, called on worker threads.
+// The blocking half of starting and ending a container: kernel work over values, called on worker
+// threads.
 #pragma once
 
 #include <filesystem>
@@ -20,15 +21,16 @@ namespace stack::engine {
 struct StartJob {
   Container container;  // endpoints have addresses, mounts have host paths
   std::vector<std::filesystem::path> lowers;
-  std::filesystem::path directory;  // STACK_ROOT/containers/ID
-  std::filesystem::path run_dir;    // STACK_RUN/containers/ID
+  std::filesystem::path directory;          // STACK_ROOT/containers/ID
+  std::filesystem::path run_dir;            // STACK_RUN/containers/ID
   std::vector<netd::NetworkSpec> networks;  // of the endpoints, in their order
   std::shared_ptr<BridgeGate> bridge_gate;  // set when one of them is the predefined bridge
   std::vector<netd::PublishedPort> ports;
-  std::string host_gateway;       // for host-gateway in extra_hosts
+  std::string host_gateway;  // for host-gateway in extra_hosts
   // Processes whose namespaces are shared; 0: none.
   int network_pid = 0, pid_pid = 0, ipc_pid = 0, uts_pid = 0;
-  std::filesystem::path files_of;  // the directory of the container whose hosts and resolv.conf are shared
+  std::filesystem::path
+      files_of;  // the directory of the container whose hosts and resolv.conf are shared
   bool resolver = false;
   struct Client {
     Fd socket;
@@ -37,12 +39,16 @@ struct StartJob {
   std::vector<Client> clients;  // attached before the program starts
 };
 
-// A network namespace with all interfaces; empty when the container brings none of its own (host, container:ID).
+// A network namespace with all interfaces; empty when the container brings none of its own (host,
+// container:ID).
 Result<Fd> prepare_network(const StartJob& job);
-// Publishes, writes the files below /etc, fills new volumes, starts the program. Undoes itself on failure.
-Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job, int netns_fd);
+// Publishes, writes the files below /etc, fills new volumes, starts the program. Undoes itself on
+// failure.
+Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job,
+                                         int netns_fd);
 // After the end: rules, cgroups, run directory. Idempotent.
-Status clean_up(const runtime::Runtime& runtime, const std::string& id, const std::filesystem::path& run_dir,
+Status clean_up(const runtime::Runtime& runtime, const std::string& id,
+                const std::filesystem::path& run_dir,
                 const std::vector<netd::PublishedPort>& ports);
 
 }  // namespace stack::engine

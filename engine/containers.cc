@@ -23,10 +23,14 @@ namespace {
 bool valid_name(const std::string& name) {
   const auto plain = [](char ch) { return std::isalnum(static_cast<unsigned char>(ch)) != 0; };
   if (name.size() < 2 || !plain(name[0])) return false;
-  return std::all_of(name.begin(), name.end(), [&](char ch) { return plain(ch) || ch == '_' || ch == '.' || ch == '-'; });
+  return std::all_of(name.begin(), name.end(),
+                     [&](char ch) { return plain(ch) || ch == '_' || ch == '.' || ch == '-'; });
 }
 
-bool is_live(RunState state) { return state == RunState::kRunning || state == RunState::kPaused || state == RunState::kRestarting; }
+bool is_live(RunState state) {
+  return state == RunState::kRunning || state == RunState::kPaused ||
+         state == RunState::kRestarting;
+}
 
 }  // namespace
 
@@ -36,13 +40,16 @@ Entry* Containers::Impl::get(const std::string& id) {
 }
 
 Result<Entry*> Containers::Impl::find(const std::string& name_or_id) {
-  const std::string name = !name_or_id.empty() && name_or_id[0] == '/' ? name_or_id.substr(1) : name_or_id;
+  const std::string name =
+      !name_or_id.empty() && name_or_id[0] == '/' ? name_or_id.substr(1) : name_or_id;
   if (Entry* entry = get(name)) return entry;
   if (const auto it = ids_by_name.find(name); it != ids_by_name.end()) return get(it->second);
   Entry* match = nullptr;
   if (!name.empty()) {
-    for (auto it = entries.lower_bound(name); it != entries.end() && it->first.rfind(name, 0) == 0; ++it) {
-      if (match != nullptr) return Error::invalid("Multiple IDs found with provided prefix: " + name);
+    for (auto it = entries.lower_bound(name); it != entries.end() && it->first.rfind(name, 0) == 0;
+         ++it) {
+      if (match != nullptr)
+        return Error::invalid("Multiple IDs found with provided prefix: " + name);
       match = it->second.get();
     }
   }
@@ -74,21 +81,24 @@ void Containers::Impl::save(const Entry& entry) {
   if (!saved.ok()) log_error("container {}: {}", entry.c.name, saved.error().to_string());
 }
 
-void Containers::Impl::publish(const Entry& entry, const std::string& action, std::map<std::string, std::string> more) {
+void Containers::Impl::publish(const Entry& entry, const std::string& action,
+                               std::map<std::string, std::string> more) {
   std::map<std::string, std::string> attributes = entry.c.config.labels;
   attributes["image"] = entry.c.config.image;
   attributes["name"] = entry.c.name;
   for (auto& [key, value] : more) attributes[key] = std::move(value);
-  services.events.publish({"container", action, entry.c.id, std::move(attributes), services.clock.wall()});
+  services.events.publish(
+      {"container", action, entry.c.id, std::move(attributes), services.clock.wall()});
 }
 
 void Containers::Impl::notify_waiters(Entry* entry, WaitCondition reached) {
   std::vector<Entry::Waiter> left;
   std::vector<Entry::Waiter> called;
   for (auto& waiter : entry->waiters) {
-    const bool satisfied = waiter.condition == reached ||
-                           (reached == WaitCondition::kNextExit && waiter.condition == WaitCondition::kNotRunning) ||
-                           reached == WaitCondition::kRemoved;
+    const bool satisfied =
+        waiter.condition == reached ||
+        (reached == WaitCondition::kNextExit && waiter.condition == WaitCondition::kNotRunning) ||
+        reached == WaitCondition::kRemoved;
     (satisfied ? called : left).push_back(std::move(waiter));
   }
   entry->waiters = std::move(left);
@@ -96,12 +106,14 @@ void Containers::Impl::notify_waiters(Entry* entry, WaitCondition reached) {
   for (auto& waiter : called) waiter.done(result);
 }
 
-// Named volumes are made when the container is created, anonymous ones too, or taken over from the container it replaces.
+// Named volumes are made when the container is created, anonymous ones too, or taken over from the
+// container it replaces.
 Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_from) {
   Container& c = entry->c;
   std::vector<MountConfig> wanted = c.config.mounts;
   const auto mounted_at = [&](const std::string& target) {
-    return std::any_of(wanted.begin(), wanted.end(), [&](const MountConfig& m) { return m.target == target; });
+    return std::any_of(wanted.begin(), wanted.end(),
+                       [&](const MountConfig& m) { return m.target == target; });
   };
   std::vector<MountPoint> inherited;
   for (const auto& text : c.config.volumes_from) {
@@ -109,14 +121,17 @@ Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_fr
     const Entry* source = TRY(find(text.substr(0, colon)));
     for (MountPoint mount : source->c.mounts) {
       if (mounted_at(mount.config.target) || mount.config.type == "tmpfs") continue;
-      if (colon != std::string::npos && text.substr(colon + 1).find("ro") != std::string::npos) mount.config.read_only = true;
+      if (colon != std::string::npos && text.substr(colon + 1).find("ro") != std::string::npos)
+        mount.config.read_only = true;
       mount.anonymous = false;  // it belongs to the other container
       inherited.push_back(mount);
     }
   }
   for (const auto& target : c.config.volumes) {
     if (mounted_at(target)) continue;
-    if (std::any_of(inherited.begin(), inherited.end(), [&](const MountPoint& m) { return m.config.target == target; })) continue;
+    if (std::any_of(inherited.begin(), inherited.end(),
+                    [&](const MountPoint& m) { return m.config.target == target; }))
+      continue;
     MountConfig mount;
     mount.type = "volume";
     mount.target = target;
@@ -126,13 +141,18 @@ Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_fr
   for (auto& config : wanted) {
     MountPoint mount;
     if (config.target.empty() || config.target[0] != '/') {
-      return Error::invalid("invalid mount path: '" + config.target + "' mount path must be absolute");
+      return Error::invalid("invalid mount path: '" + config.target +
+                            "' mount path must be absolute");
     }
     if (config.type == "bind") {
-      if (config.source.empty()) return Error::invalid("invalid mount config for type \"bind\": field Source must not be empty");
+      if (config.source.empty())
+        return Error::invalid(
+            "invalid mount config for type \"bind\": field Source must not be empty");
       if (!exists(config.source)) {
         if (!config.create_host_path) {
-          return Error::invalid("invalid mount config for type \"bind\": bind source path does not exist: " + config.source);
+          return Error::invalid(
+              "invalid mount config for type \"bind\": bind source path does not exist: " +
+              config.source);
         }
         TRY(make_directories(config.source, 0755));
       }
@@ -146,7 +166,8 @@ Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_fr
       mount.anonymous = config.source.empty();
       if (mount.anonymous && old != nullptr) {
         for (const auto& previous : old->c.mounts) {
-          if (previous.anonymous && previous.config.target == config.target) volume.name = previous.volume;
+          if (previous.anonymous && previous.config.target == config.target)
+            volume.name = previous.volume;
         }
       }
       const Volume* made = TRY(services.volumes->create(std::move(volume)));
@@ -166,7 +187,8 @@ Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_fr
 Containers::Containers(Services& services) : impl_(std::make_unique<Impl>(services)) {}
 Containers::~Containers() = default;
 
-void Containers::create(std::string name, ContainerConfig config, std::string inherit_volumes_from, Done<CreatedContainer> done) {
+void Containers::create(std::string name, ContainerConfig config, std::string inherit_volumes_from,
+                        Done<CreatedContainer> done) {
   Impl& impl = *impl_;
   if (name.empty()) {
     do {
@@ -174,11 +196,14 @@ void Containers::create(std::string name, ContainerConfig config, std::string in
     } while (impl.ids_by_name.count(name) != 0);
   }
   if (!valid_name(name)) {
-    return done(Error::invalid("Invalid container name (" + name + "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
+    return done(Error::invalid("Invalid container name (" + name +
+                               "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
   }
   if (const auto it = impl.ids_by_name.find(name); it != impl.ids_by_name.end()) {
-    return done(Error::conflict("Conflict. The container name \"/" + name + "\" is already in use by container \"" + it->second +
-                                "\". You have to remove (or rename) that container to be able to reuse that name."));
+    return done(Error::conflict(
+        "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
+        it->second +
+        "\". You have to remove (or rename) that container to be able to reuse that name."));
   }
   auto image = impl.services.store.find(config.image);
   if (!image.ok()) return done(std::move(image).error());
@@ -186,7 +211,8 @@ void Containers::create(std::string name, ContainerConfig config, std::string in
   if (!merged.ok()) return done(std::move(merged).error());
   auto policy = scheduler::parse_restart_policy(merged->restart_policy);
   if (!policy.ok()) return done(std::move(policy).error());
-  if (auto signal = parse_signal(merged->stop_signal); !signal.ok()) return done(std::move(signal).error());
+  if (auto signal = parse_signal(merged->stop_signal); !signal.ok())
+    return done(std::move(signal).error());
 
   auto entry = std::make_unique<Entry>();
   Container& c = entry->c;
@@ -203,18 +229,21 @@ void Containers::create(std::string name, ContainerConfig config, std::string in
   std::map<std::string, EndpointConfig> networks = c.config.networks;
   const std::string& mode = c.config.network_mode;
   const bool shares = mode == "host" || mode == "none" || mode.rfind("container:", 0) == 0;
-  if (!shares && networks.empty()) networks[mode.empty() || mode == "default" ? "bridge" : mode] = {};
+  if (!shares && networks.empty())
+    networks[mode.empty() || mode == "default" ? "bridge" : mode] = {};
   if (!shares) {
     int index = 0;
     for (const auto& [network_name, endpoint_config] : networks) {
-      auto network = impl.services.networks->find(network_name == "default" ? "bridge" : network_name);
+      auto network =
+          impl.services.networks->find(network_name == "default" ? "bridge" : network_name);
       if (!network.ok()) return done(std::move(network).error());
       Endpoint endpoint;
       endpoint.id = random_hex(64);
       endpoint.network_id = (*network)->id;
       endpoint.network_name = (*network)->config.name;
       endpoint.config = endpoint_config;
-      endpoint.interface = endpoint_config.interface_name.empty() ? "eth" + std::to_string(index) : endpoint_config.interface_name;
+      endpoint.interface = endpoint_config.interface_name.empty() ? "eth" + std::to_string(index)
+                                                                  : endpoint_config.interface_name;
       ++index;
       c.endpoints.push_back(std::move(endpoint));
     }
@@ -249,13 +278,15 @@ void Containers::Impl::erase(const std::string& id, bool volumes) {
   publish(*entry, "destroy");
   notify_waiters(entry, WaitCondition::kRemoved);
   ids_by_name.erase(entry->c.name);
-  for (auto it = execs.begin(); it != execs.end();) it = it->second.state.container_id == id ? execs.erase(it) : std::next(it);
+  for (auto it = execs.begin(); it != execs.end();)
+    it = it->second.state.container_id == id ? execs.erase(it) : std::next(it);
   entries.erase(id);
   if (!volumes) return;
   for (const auto& mount : mounts) {
     if (!mount.anonymous) continue;
     const Status removed = services.volumes->remove(mount.volume, true);
-    if (!removed.ok() && removed.error().kind != ErrorKind::kConflict) log_warning("{}", removed.error().to_string());
+    if (!removed.ok() && removed.error().kind != ErrorKind::kConflict)
+      log_warning("{}", removed.error().to_string());
   }
 }
 
@@ -294,22 +325,27 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
     if (!is_live(entry->c.status)) return remove_now();
     if (!options.force) {
       const std::string state = to_string(entry->c.status);
-      done(Error::conflict("cannot remove container \"" + entry->c.name + "\": container is " + state +
-                           ": stop the container before removing or force remove"));
+      done(Error::conflict("cannot remove container \"" + entry->c.name + "\": container is " +
+                           state + ": stop the container before removing or force remove"));
       return finished();
     }
     impl.stop(entry, 0, "SIGKILL", [remove_now](Result<Unit>) { remove_now(); });
   });
 }
 
-void Containers::rename(const std::string& name_or_id, const std::string& new_name, Done<Unit> done) {
+void Containers::rename(const std::string& name_or_id, const std::string& new_name,
+                        Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   const std::string name = !new_name.empty() && new_name[0] == '/' ? new_name.substr(1) : new_name;
-  if (!valid_name(name)) return done(Error::invalid("Invalid container name (" + name + "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
+  if (!valid_name(name))
+    return done(Error::invalid("Invalid container name (" + name +
+                               "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
   if (const auto it = impl_->ids_by_name.find(name); it != impl_->ids_by_name.end()) {
-    return done(Error::conflict("Conflict. The container name \"/" + name + "\" is already in use by container \"" + it->second +
-                                "\". You have to remove (or rename) that container to be able to reuse that name."));
+    return done(Error::conflict(
+        "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
+        it->second +
+        "\". You have to remove (or rename) that container to be able to reuse that name."));
   }
   Entry* entry = *found;
   const std::string old = entry->c.name;
@@ -322,7 +358,8 @@ void Containers::rename(const std::string& name_or_id, const std::string& new_na
   done(Unit{});
 }
 
-void Containers::wait(const std::string& name_or_id, WaitCondition condition, Done<WaitResult> done) {
+void Containers::wait(const std::string& name_or_id, WaitCondition condition,
+                      Done<WaitResult> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   Entry* entry = *found;
@@ -341,7 +378,8 @@ std::vector<const Container*> Containers::list() const {
   std::vector<const Container*> out;
   out.reserve(impl_->entries.size());
   for (const auto& [id, entry] : impl_->entries) out.push_back(&entry->c);
-  std::sort(out.begin(), out.end(), [](const Container* a, const Container* b) { return a->created > b->created; });
+  std::sort(out.begin(), out.end(),
+            [](const Container* a, const Container* b) { return a->created > b->created; });
   return out;
 }
 
@@ -376,7 +414,8 @@ void Containers::adopt() {
   for (const auto& [id, entry] : impl_->entries) impl_->adopt(entry.get());
   // A directory without a record is what a crash between the two left.
   std::error_code ec;
-  for (const auto& item : std::filesystem::directory_iterator(impl_->services.paths.root / "containers", ec)) {
+  for (const auto& item :
+       std::filesystem::directory_iterator(impl_->services.paths.root / "containers", ec)) {
     if (impl_->get(item.path().filename().string()) == nullptr) (void)remove_tree(item.path());
   }
 }

@@ -1,6 +1,7 @@
-// The containers of this engine: their records, their life from create to remove, restart policies and health checks.
-// Everything is called on the event loop; work that blocks runs on the pool, and `done` is called on the loop. Operations on
-// one container are queued and run one after the other, in the order they were asked for.
+// The containers of this engine: their records, their life from create to remove, restart policies
+// and health checks. Everything is called on the event loop; work that blocks runs on the pool, and
+// `done` is called on the loop. Operations on one container are queued and run one after the other,
+// in the order they were asked for.
 #pragma once
 
 #include <filesystem>
@@ -45,7 +46,8 @@ struct WaitResult {
 struct ExecConfig {
   std::vector<std::string> cmd, env;
   std::string user, working_dir;
-  bool tty = false, privileged = false, attach_stdin = false, attach_stdout = true, attach_stderr = true;
+  bool tty = false, privileged = false, attach_stdin = false, attach_stdout = true,
+       attach_stderr = true;
 };
 struct ExecState {
   std::string id, container_id;
@@ -54,7 +56,8 @@ struct ExecState {
   std::optional<int> exit_code;
   int pid = 0;
 };
-// The streams of a started exec, owned by the caller: a terminal, or pipes (in only with attach_stdin).
+// The streams of a started exec, owned by the caller: a terminal, or pipes (in only with
+// attach_stdin).
 struct ExecStreams {
   Fd terminal;
   Fd in, out, err;
@@ -69,28 +72,35 @@ class Containers {
   explicit Containers(Services& services);
   ~Containers();
 
-  // Reads the records, re-adopts what runs, applies restart policies to what does not; called once at start.
+  // Reads the records, re-adopts what runs, applies restart policies to what does not; called once
+  // at start.
   void adopt();
 
   // `renew_from`: take over the anonymous volumes of this container (Compose's recreate).
-  void create(std::string name, ContainerConfig config, std::string inherit_volumes_from, Done<CreatedContainer> done);
+  void create(std::string name, ContainerConfig config, std::string inherit_volumes_from,
+              Done<CreatedContainer> done);
   void start(const std::string& id, Done<Unit> done);
-  void stop(const std::string& id, std::optional<int> timeout_seconds, std::string signal, Done<Unit> done);
-  void restart(const std::string& id, std::optional<int> timeout_seconds, std::string signal, Done<Unit> done);
+  void stop(const std::string& id, std::optional<int> timeout_seconds, std::string signal,
+            Done<Unit> done);
+  void restart(const std::string& id, std::optional<int> timeout_seconds, std::string signal,
+               Done<Unit> done);
   void kill(const std::string& id, const std::string& signal, Done<Unit> done);
   void remove(const std::string& id, RemoveOptions options, Done<Unit> done);
   void rename(const std::string& id, const std::string& new_name, Done<Unit> done);
   void pause(const std::string& id, Done<Unit> done);
   void unpause(const std::string& id, Done<Unit> done);
   void wait(const std::string& id, WaitCondition condition, Done<WaitResult> done);
-  void connect(const std::string& id, const std::string& network_id, EndpointConfig config, Done<Unit> done);
-  void disconnect(const std::string& id, const std::string& network_id, bool force, Done<Unit> done);
+  void connect(const std::string& id, const std::string& network_id, EndpointConfig config,
+               Done<Unit> done);
+  void disconnect(const std::string& id, const std::string& network_id, bool force,
+                  Done<Unit> done);
 
   // Full id, name (with or without slash) or unique id prefix. kNotFound: "No such container: x".
   Result<const Container*> find(const std::string& name_or_id) const;
   std::vector<const Container*> list() const;  // newest first
 
-  // A stream socket: output as Docker's frames (raw with a terminal), written bytes go to stdin, half close ends stdin.
+  // A stream socket: output as Docker's frames (raw with a terminal), written bytes go to stdin,
+  // half close ends stdin.
   Result<Fd> attach(const std::string& id, AttachOptions options);
   Status resize(const std::string& id, int rows, int columns);
   std::filesystem::path log_file(const std::string& id) const;
@@ -102,8 +112,11 @@ class Containers {
   Result<const ExecState*> find_exec(const std::string& exec_id) const;
   Status resize_exec(const std::string& exec_id, int rows, int columns);
 
-  // A directory that is the container's root file system while the object lives: /proc/PID/root when it runs, a mount else.
-  void with_rootfs(const std::string& id, std::function<Status(const std::filesystem::path&)> blocking_work, Done<Unit> done);
+  // A directory that is the container's root file system while the object lives: /proc/PID/root
+  // when it runs, a mount else.
+  void with_rootfs(const std::string& id,
+                   std::function<Status(const std::filesystem::path&)> blocking_work,
+                   Done<Unit> done);
 
   // What is published now, for the firewall.
   std::vector<netd::PublishedContainer> published() const;

@@ -1,8 +1,9 @@
-// Inside of Containers, shared by its four files: containers.cc (records, create, find), container_life.cc (start, end,
-// restart), container_health.cc (probes), container_exec.cc (exec, attach, root file system).
+// Inside of Containers, shared by its four files: containers.cc (records, create, find),
+// container_life.cc (start, end, restart), container_health.cc (probes), container_exec.cc (exec,
+// attach, root file system).
 //
-// Each container has a queue of operations; one runs at a time and calls its `finished` when the next may begin. An exit that
-// nobody asked for is an operation too.
+// Each container has a queue of operations; one runs at a time and calls its `finished` when the
+// next may begin. An exit that nobody asked for is an operation too.
 #pragma once
 
 #include <deque>
@@ -38,7 +39,8 @@ struct Entry {
   scheduler::RestartState restarts;
   EventLoop::Timer restart_timer, kill_timer;
   bool stopping = false;  // a stop is under way: its event comes before `die`
-  std::vector<std::function<void()>> when_stopped;  // called once after the container has ended and was cleaned up
+  std::vector<std::function<void()>>
+      when_stopped;  // called once after the container has ended and was cleaned up
 
   std::unique_ptr<scheduler::HealthMonitor> health;
   std::unique_ptr<HealthProbe> probe;
@@ -85,9 +87,14 @@ struct Containers::Impl {
   void enqueue(const std::string& id, Entry::Operation operation);
   void run_next(const std::string& id);
   void save(const Entry& entry);
-  void publish(const Entry& entry, const std::string& action, std::map<std::string, std::string> more = {});
-  std::filesystem::path directory(const std::string& id) const { return services.paths.root / "containers" / id; }
-  std::filesystem::path run_dir(const std::string& id) const { return services.paths.run / "containers" / id; }
+  void publish(const Entry& entry, const std::string& action,
+               std::map<std::string, std::string> more = {});
+  std::filesystem::path directory(const std::string& id) const {
+    return services.paths.root / "containers" / id;
+  }
+  std::filesystem::path run_dir(const std::string& id) const {
+    return services.paths.run / "containers" / id;
+  }
   Status make_mounts(Entry* entry, const std::string& inherit_from);
   void erase(const std::string& id, bool volumes);
   void notify_waiters(Entry* entry, WaitCondition reached);

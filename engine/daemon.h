@@ -1,4 +1,5 @@
-// The parts of the engine and how they know each other: one struct of references, made by stackd_main.cc. No part is global.
+// The parts of the engine and how they know each other: one struct of references, made by
+// stackd_main.cc. No part is global.
 #pragma once
 
 #include <filesystem>
@@ -31,14 +32,14 @@ class Projects;
 struct Paths {
   std::filesystem::path root = "/var/lib/stack";  // STACK_ROOT
   std::filesystem::path run = "/run/stack";       // STACK_RUN
-  std::filesystem::path programs;                 // where stack-shim and stack-netd are: beside stackd
+  std::filesystem::path programs;  // where stack-shim and stack-netd are: beside stackd
 };
 
 struct Services {
   Paths paths;
   EventLoop& loop;
-  WorkerPool& pool;        // short blocking work: starting containers, netlink, mounts
-  WorkerPool& long_pool;   // pulls, builds, imports, copies
+  WorkerPool& pool;       // short blocking work: starting containers, netlink, mounts
+  WorkerPool& long_pool;  // pulls, builds, imports, copies
   const Clock& clock;
   EventBus& events;
   StateStore& state;

@@ -1,4 +1,5 @@
-// Events as Docker's /events tells them: published by the parts of the engine, kept for `since`, sent to subscribers.
+// Events as Docker's /events tells them: published by the parts of the engine, kept for `since`,
+// sent to subscribers.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,8 @@ class EventBus {
   class Subscription {  // ends with the object
    public:
     Subscription() = default;
-    Subscription(std::weak_ptr<void> bus, std::function<void()> end) : bus_(std::move(bus)), end_(std::move(end)) {}
+    Subscription(std::weak_ptr<void> bus, std::function<void()> end)
+        : bus_(std::move(bus)), end_(std::move(end)) {}
     Subscription(Subscription&& other) noexcept { swap(other); }
     Subscription& operator=(Subscription&& other) noexcept {
       swap(other);

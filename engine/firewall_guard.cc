@@ -19,14 +19,16 @@ FirewallGuard::FirewallGuard(Services& services) : services_(services) {
   });
 }
 
-// Somebody's transaction is over in milliseconds, and a reload is many of them: look once they have settled.
+// Somebody's transaction is over in milliseconds, and a reload is many of them: look once they have
+// settled.
 void FirewallGuard::changed() {
   if (restoring_) return;
   settle_ = services_.loop.after(std::chrono::milliseconds(200), [this] {
     if (services_.networks->live_specs().empty()) return;
-    services_.pool.run([] { return netd::firewall_intact(); }, [this](Result<bool> intact) {
-      if (intact.ok() && !*intact) restore();
-    });
+    services_.pool.run([] { return netd::firewall_intact(); },
+                       [this](Result<bool> intact) {
+                         if (intact.ok() && !*intact) restore();
+                       });
   });
 }
 
@@ -55,17 +57,22 @@ void FirewallGuard::restore() {
   auto state = wanted();
   if (state.networks.empty()) return;
   restoring_ = true;
-  services_.pool.run([state] { return make_whole(state); }, [this, state](Status restored) {
-    restoring_ = false;
-    if (!restored.ok()) log_error("restoring the firewall: {}", restored.error().to_string());
-    // A network that was removed meanwhile may have been made again by us.
-    for (const auto& network : state.networks) {
-      if (services_.networks->find(network.id).ok()) continue;
-      services_.pool.run([network] { return netd::remove_network(network); }, [](Status removed) {
-        if (!removed.ok()) log_error("removing a network: {}", removed.error().to_string());
-      });
-    }
-  });
+  services_.pool.run([state] { return make_whole(state); },
+                     [this, state](Status restored) {
+                       restoring_ = false;
+                       if (!restored.ok())
+                         log_error("restoring the firewall: {}", restored.error().to_string());
+                       // A network that was removed meanwhile may have been made again by us.
+                       for (const auto& network : state.networks) {
+                         if (services_.networks->find(network.id).ok()) continue;
+                         services_.pool.run([network] { return netd::remove_network(network); },
+                                            [](Status removed) {
+                                              if (!removed.ok())
+                                                log_error("removing a network: {}",
+                                                          removed.error().to_string());
+                                            });
+                       }
+                     });
 }
 
 }  // namespace stack::engine

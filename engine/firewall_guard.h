@@ -1,5 +1,5 @@
-// Keeps our firewall table whole: rebuilt when the engine starts, and again when somebody (nft flush ruleset, a firewall's
-// reload, a Docker that came up later) took it away.
+// Keeps our firewall table whole: rebuilt when the engine starts, and again when somebody (nft
+// flush ruleset, a firewall's reload, a Docker that came up later) took it away.
 #pragma once
 
 #include "base/event_loop.h"
@@ -12,7 +12,8 @@ namespace stack::engine {
 class FirewallGuard {
  public:
   explicit FirewallGuard(Services& services);
-  // Bridges and rules of everything that should be there, before the first request is served. Blocking.
+  // Bridges and rules of everything that should be there, before the first request is served.
+  // Blocking.
   void restore_now();
 
  private:

@@ -1,4 +1,5 @@
-// Images for the API and the scheduler: the store's blocking operations, run on the long pool, with progress on the loop.
+// Images for the API and the scheduler: the store's blocking operations, run on the long pool, with
+// progress on the loop.
 #pragma once
 
 #include <functional>
@@ -24,19 +25,21 @@ class ImageService {
   explicit ImageService(Services& services) : services_(services) {}
 
   images::Store& store() { return services_.store; }
-  // Progress and done are called on the loop. A pull of a reference that is being pulled already joins that download and
-  // hears its progress from then on.
-  void pull(const std::string& reference, images::PullOptions options, std::function<void(const images::PullProgress&)> progress,
-            Done<images::Image> done);
-  void build(images::BuildRequest request, std::function<void(const images::BuildEvent&)> progress, std::stop_token stop,
-             Done<images::Image> done);
+  // Progress and done are called on the loop. A pull of a reference that is being pulled already
+  // joins that download and hears its progress from then on.
+  void pull(const std::string& reference, images::PullOptions options,
+            std::function<void(const images::PullProgress&)> progress, Done<images::Image> done);
+  void build(images::BuildRequest request, std::function<void(const images::BuildEvent&)> progress,
+             std::stop_token stop, Done<images::Image> done);
   // kConflict when a container uses it and `force` is false.
   void remove(const std::string& reference, bool force, Done<images::RemoveReport> done);
   void prune(bool all, Done<images::PruneReport> done);
   // Any other blocking work on the store.
   template <typename T>
   void run(std::function<Result<T>(images::Store&)> work, Done<T> done) {
-    services_.long_pool.run([store = &services_.store, work = std::move(work)] { return work(*store); }, std::move(done));
+    services_.long_pool.run(
+        [store = &services_.store, work = std::move(work)] { return work(*store); },
+        std::move(done));
   }
   // The options of /etc/stack/daemon.json and the caller's defaults.
   images::PullOptions pull_options() const;

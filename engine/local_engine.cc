@@ -35,23 +35,34 @@ std::string label(const std::map<std::string, std::string>& labels, const std::s
 
 scheduler::ContainerState to_state(RunState state) {
   switch (state) {
-    case RunState::kCreated: return scheduler::ContainerState::kCreated;
-    case RunState::kRunning: return scheduler::ContainerState::kRunning;
-    case RunState::kPaused: return scheduler::ContainerState::kPaused;
-    case RunState::kRestarting: return scheduler::ContainerState::kRestarting;
-    case RunState::kRemoving: return scheduler::ContainerState::kRemoving;
-    case RunState::kExited: return scheduler::ContainerState::kExited;
-    case RunState::kDead: break;
+    case RunState::kCreated:
+      return scheduler::ContainerState::kCreated;
+    case RunState::kRunning:
+      return scheduler::ContainerState::kRunning;
+    case RunState::kPaused:
+      return scheduler::ContainerState::kPaused;
+    case RunState::kRestarting:
+      return scheduler::ContainerState::kRestarting;
+    case RunState::kRemoving:
+      return scheduler::ContainerState::kRemoving;
+    case RunState::kExited:
+      return scheduler::ContainerState::kExited;
+    case RunState::kDead:
+      break;
   }
   return scheduler::ContainerState::kDead;
 }
 
 scheduler::HealthStatus to_health(Health health) {
   switch (health) {
-    case Health::kNone: return scheduler::HealthStatus::kNone;
-    case Health::kStarting: return scheduler::HealthStatus::kStarting;
-    case Health::kHealthy: return scheduler::HealthStatus::kHealthy;
-    case Health::kUnhealthy: break;
+    case Health::kNone:
+      return scheduler::HealthStatus::kNone;
+    case Health::kStarting:
+      return scheduler::HealthStatus::kStarting;
+    case Health::kHealthy:
+      return scheduler::HealthStatus::kHealthy;
+    case Health::kUnhealthy:
+      break;
   }
   return scheduler::HealthStatus::kUnhealthy;
 }
@@ -84,7 +95,8 @@ struct Perform {
       const auto& labels = c->config.labels;
       if (label(labels, kProject) != project->name || label(labels, kService) != service) continue;
       if (label(labels, "com.docker.compose.oneoff") == "True") continue;
-      // A container that is about to be replaced carries its number too; the newest one is what is meant.
+      // A container that is about to be replaced carries its number too; the newest one is what is
+      // meant.
       if (found == nullptr || c->created > found->created) found = c;
     }
     if (found == nullptr) return Error::not_found("service \"" + service + "\" has no container");
@@ -95,30 +107,37 @@ struct Perform {
     TRY(make_directories(file.path.parent_path(), 0700));
     TRY(replace_file(file.path, file.text, file.mode));
     // umask must not take bits away, and the asked owner may be anybody.
-    if (::chmod(file.path.c_str(), file.mode) != 0 || ::chown(file.path.c_str(), file.uid, file.gid) != 0) {
+    if (::chmod(file.path.c_str(), file.mode) != 0 ||
+        ::chown(file.path.c_str(), file.uid, file.gid) != 0) {
       return Error::os(errno, file.path.string());
     }
     return ok_status();
   }
 
-  Result<ServiceContainer> service_container(const compose::Service& service, ServicePlacement placement) const {
+  Result<ServiceContainer> service_container(const compose::Service& service,
+                                             ServicePlacement placement) const {
     placement.files_directory = services.paths.run / "projects" / project->name;
     placement.container_of = [this](const std::string& name) { return container_of(name); };
     return container_of_service(*project, service, placement);
   }
 
-  void operator()(const scheduler::EnsureImage& op) { ensure_image(services, project, op, progress, cancel, std::move(done)); }
+  void operator()(const scheduler::EnsureImage& op) {
+    ensure_image(services, project, op, progress, cancel, std::move(done));
+  }
 
   void operator()(const scheduler::RemoveImage& op) {
-    services.images->remove(op.reference, false, [done = std::move(done)](Result<images::RemoveReport> report) {
-      if (report.ok() || report.error().kind == ErrorKind::kNotFound) return done(OperationResult{});
-      done(std::move(report).error());
-    });
+    services.images->remove(op.reference, false,
+                            [done = std::move(done)](Result<images::RemoveReport> report) {
+                              if (report.ok() || report.error().kind == ErrorKind::kNotFound)
+                                return done(OperationResult{});
+                              done(std::move(report).error());
+                            });
   }
 
   void operator()(const scheduler::CreateNetwork& op) {
     const auto existing = services.networks->find(op.name);
-    if (existing.ok() && (*existing)->config.name == op.name) return done(OperationResult{(*existing)->id, 0});
+    if (existing.ok() && (*existing)->config.name == op.name)
+      return done(OperationResult{(*existing)->id, 0});
     const auto it = project->networks.find(op.key);
     if (it == project->networks.end()) return done(Error::not_found("undefined network " + op.key));
     const compose::Network& from = it->second;
@@ -129,7 +148,8 @@ struct Perform {
     config.attachable = from.attachable;
     config.enable_ipv4 = from.enable_ipv4.value_or(true);
     config.enable_ipv6 = from.enable_ipv6.value_or(false);
-    for (const auto& pool : from.ipam.config) config.ipam.push_back({pool.subnet, pool.gateway, pool.ip_range, pool.aux_addresses});
+    for (const auto& pool : from.ipam.config)
+      config.ipam.push_back({pool.subnet, pool.gateway, pool.ip_range, pool.aux_addresses});
     config.options = from.driver_opts;
     config.labels = from.labels;
     for (const auto& [key, value] : op.labels) config.labels[key] = value;
@@ -140,10 +160,12 @@ struct Perform {
   }
 
   void operator()(const scheduler::RemoveNetwork& op) {
-    services.networks->remove(op.id.empty() ? op.name : op.id, [done = std::move(done)](Result<Unit> removed) {
-      if (removed.ok() || removed.error().kind == ErrorKind::kNotFound) return done(OperationResult{});
-      done(std::move(removed).error());
-    });
+    services.networks->remove(op.id.empty() ? op.name : op.id,
+                              [done = std::move(done)](Result<Unit> removed) {
+                                if (removed.ok() || removed.error().kind == ErrorKind::kNotFound)
+                                  return done(OperationResult{});
+                                done(std::move(removed).error());
+                              });
   }
 
   void operator()(const scheduler::ConnectNetwork& op) {
@@ -153,7 +175,8 @@ struct Perform {
     placement.container_name = op.container.name;
     auto made = service_container(**service, std::move(placement));
     if (!made.ok()) return done(std::move(made).error());
-    services.containers->connect(op.container.id, op.name, made->config.networks[op.name], ends(std::move(done)));
+    services.containers->connect(op.container.id, op.name, made->config.networks[op.name],
+                                 ends(std::move(done)));
   }
 
   void operator()(const scheduler::DisconnectNetwork& op) {
@@ -183,8 +206,10 @@ struct Perform {
   void operator()(const scheduler::CreateContainer& op) {
     // A repeat after a crash finds what the first try made.
     if (const auto existing = services.containers->find(op.name);
-        existing.ok() && (*existing)->name == op.name && label((*existing)->config.labels, kProject) == project->name &&
-        label((*existing)->config.labels, "com.docker.compose.config-hash") == label(op.labels, "com.docker.compose.config-hash") &&
+        existing.ok() && (*existing)->name == op.name &&
+        label((*existing)->config.labels, kProject) == project->name &&
+        label((*existing)->config.labels, "com.docker.compose.config-hash") ==
+            label(op.labels, "com.docker.compose.config-hash") &&
         (*existing)->id != op.replaces.id) {
       return done(OperationResult{(*existing)->id, 0});
     }
@@ -197,10 +222,12 @@ struct Perform {
     placement.labels = op.labels;
     placement.labels["com.docker.compose.image"] = image->id;
     const compose::StackOptions& own = (*service)->x_stack;
-    const std::string& on_unhealthy = own.on_unhealthy.empty() ? project->x_stack.on_unhealthy : own.on_unhealthy;
+    const std::string& on_unhealthy =
+        own.on_unhealthy.empty() ? project->x_stack.on_unhealthy : own.on_unhealthy;
     if (!on_unhealthy.empty()) placement.labels["io.stack.on-unhealthy"] = on_unhealthy;
     placement.one_off = op.one_off;
-    placement.service_ports = op.one_off;  // what `run` does not publish is not in the project that it passes
+    placement.service_ports =
+        op.one_off;  // what `run` does not publish is not in the project that it passes
     placement.use_aliases = op.use_aliases;
     auto made = service_container(**service, std::move(placement));
     if (!made.ok()) return done(std::move(made).error());
@@ -212,7 +239,8 @@ struct Perform {
     config.image = op.image;
     // The one who runs it is its only input: where that ends, the program sees the end.
     if (op.one_off) config.stdin_once = config.open_stdin;
-    services.containers->create(op.name, std::move(config), op.inherit_anonymous_volumes ? op.replaces.id : std::string(),
+    services.containers->create(op.name, std::move(config),
+                                op.inherit_anonymous_volumes ? op.replaces.id : std::string(),
                                 [done = std::move(done)](Result<CreatedContainer> created) {
                                   if (!created.ok()) return done(std::move(created).error());
                                   done(OperationResult{created->id, 0});
@@ -220,13 +248,16 @@ struct Perform {
   }
 
   void operator()(const scheduler::RenameContainer& op) {
-    if (const auto c = services.containers->find(op.container.id); c.ok() && (*c)->name == op.to) return done(OperationResult{});
+    if (const auto c = services.containers->find(op.container.id); c.ok() && (*c)->name == op.to)
+      return done(OperationResult{});
     services.containers->rename(op.container.id, op.to, ends(std::move(done)));
   }
   void operator()(const scheduler::StartContainer& op) {
-    // Texts of configs and secrets live in memory only; after a reboot they are written again before a start.
+    // Texts of configs and secrets live in memory only; after a reboot they are written again
+    // before a start.
     if (project != nullptr) {
-      if (const auto it = project->services.find(op.container.service); it != project->services.end()) {
+      if (const auto it = project->services.find(op.container.service);
+          it != project->services.end()) {
         ServicePlacement placement;
         placement.container_name = op.container.name;
         if (!it->second.configs.empty() || !it->second.secrets.empty()) {
@@ -241,24 +272,40 @@ struct Perform {
     }
     services.containers->start(op.container.id, ends(std::move(done)));
   }
-  void operator()(const scheduler::StopContainer& op) { services.containers->stop(op.container.id, op.timeout, "", ends(std::move(done))); }
+  void operator()(const scheduler::StopContainer& op) {
+    services.containers->stop(op.container.id, op.timeout, "", ends(std::move(done)));
+  }
   void operator()(const scheduler::KillContainer& op) {
-    services.containers->kill(op.container.id, op.signal, [done = std::move(done)](Result<Unit> killed) {
-      if (killed.ok() || killed.error().kind == ErrorKind::kConflict) return done(OperationResult{});
-      done(std::move(killed).error());
-    });
+    services.containers->kill(op.container.id, op.signal,
+                              [done = std::move(done)](Result<Unit> killed) {
+                                if (killed.ok() || killed.error().kind == ErrorKind::kConflict)
+                                  return done(OperationResult{});
+                                done(std::move(killed).error());
+                              });
   }
-  void operator()(const scheduler::PauseContainer& op) { services.containers->pause(op.container.id, ends(std::move(done))); }
-  void operator()(const scheduler::UnpauseContainer& op) { services.containers->unpause(op.container.id, ends(std::move(done))); }
+  void operator()(const scheduler::PauseContainer& op) {
+    services.containers->pause(op.container.id, ends(std::move(done)));
+  }
+  void operator()(const scheduler::UnpauseContainer& op) {
+    services.containers->unpause(op.container.id, ends(std::move(done)));
+  }
   void operator()(const scheduler::RemoveContainer& op) {
-    services.containers->remove(op.container.id, {true, op.volumes}, [done = std::move(done)](Result<Unit> removed) {
-      if (removed.ok() || removed.error().kind == ErrorKind::kNotFound) return done(OperationResult{});
-      done(std::move(removed).error());
-    });
+    services.containers->remove(op.container.id, {true, op.volumes},
+                                [done = std::move(done)](Result<Unit> removed) {
+                                  if (removed.ok() || removed.error().kind == ErrorKind::kNotFound)
+                                    return done(OperationResult{});
+                                  done(std::move(removed).error());
+                                });
   }
-  void operator()(const scheduler::RunHook& op) { run_hook(services, op, progress, cancel, std::move(done)); }
-  void operator()(const scheduler::AwaitCondition&) { done(Error::make(ErrorKind::kInternal, "waiting is not the engine's work")); }
-  void operator()(const scheduler::Milestone&) { done(Error::make(ErrorKind::kInternal, "a milestone is not the engine's work")); }
+  void operator()(const scheduler::RunHook& op) {
+    run_hook(services, op, progress, cancel, std::move(done));
+  }
+  void operator()(const scheduler::AwaitCondition&) {
+    done(Error::make(ErrorKind::kInternal, "waiting is not the engine's work"));
+  }
+  void operator()(const scheduler::Milestone&) {
+    done(Error::make(ErrorKind::kInternal, "a milestone is not the engine's work"));
+  }
 };
 
 }  // namespace
@@ -271,11 +318,13 @@ scheduler::ObservedContainer observed_container(const Container& c) {
   o.project = label(labels, kProject);
   o.service = label(labels, kService);
   o.one_off = label(labels, "com.docker.compose.oneoff") == "True";
-  o.number = o.one_off ? 0 : std::atoi(label(labels, "com.docker.compose.container-number").c_str());
+  o.number =
+      o.one_off ? 0 : std::atoi(label(labels, "com.docker.compose.container-number").c_str());
   o.slug = label(labels, "com.docker.compose.slug");
   o.state = to_state(c.status);
   o.health = to_health(c.health.status);
-  o.has_healthcheck = c.config.healthcheck && !c.config.healthcheck->test.empty() && c.config.healthcheck->test.front() != "NONE";
+  o.has_healthcheck = c.config.healthcheck && !c.config.healthcheck->test.empty() &&
+                      c.config.healthcheck->test.front() != "NONE";
   o.exit_code = c.exit_code;
   o.restart_count = c.restart_count;
   o.stop_requested = c.manually_stopped;
@@ -286,10 +335,12 @@ scheduler::ObservedContainer observed_container(const Container& c) {
   o.working_dir = label(labels, "com.docker.compose.project.working_dir");
   for (const auto& endpoint : c.endpoints) o.networks[endpoint.network_name] = endpoint.network_id;
   for (const auto& mount : c.mounts) {
-    if (!mount.volume.empty()) o.mounts.push_back({mount.config.target, mount.volume, mount.anonymous});
+    if (!mount.volume.empty())
+      o.mounts.push_back({mount.config.target, mount.volume, mount.anonymous});
   }
   static constexpr std::string_view kContainer = "container:";
-  for (const auto* mode : {&c.config.network_mode, &c.config.ipc_mode, &c.config.pid_mode, &c.config.uts_mode}) {
+  for (const auto* mode :
+       {&c.config.network_mode, &c.config.ipc_mode, &c.config.pid_mode, &c.config.uts_mode}) {
     if (mode->rfind(kContainer, 0) == 0) o.joined.push_back(mode->substr(kContainer.size()));
   }
   for (const auto& from : c.config.volumes_from) o.joined.push_back(from.substr(0, from.find(':')));
@@ -300,35 +351,43 @@ scheduler::ObservedContainer observed_container(const Container& c) {
   return o;
 }
 
-void LocalEngine::observe(const scheduler::ObserveRequest& request, Done<scheduler::Observed> done) {
+void LocalEngine::observe(const scheduler::ObserveRequest& request,
+                          Done<scheduler::Observed> done) {
   scheduler::Observed observed;
   for (const Container* c : services_.containers->list()) {
-    if (label(c->config.labels, kProject) == request.project) observed.containers.push_back(observed_container(*c));
+    if (label(c->config.labels, kProject) == request.project)
+      observed.containers.push_back(observed_container(*c));
   }
   const auto asked = [](const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   for (const Network* n : services_.networks->list()) {
     const auto& config = n->config;
-    if (label(config.labels, kProject) != request.project && !asked(request.networks, config.name)) continue;
-    observed.networks[config.name] = {config.name, n->id, label(config.labels, "com.docker.compose.config-hash"), config.labels};
+    if (label(config.labels, kProject) != request.project && !asked(request.networks, config.name))
+      continue;
+    observed.networks[config.name] = {
+        config.name, n->id, label(config.labels, "com.docker.compose.config-hash"), config.labels};
   }
   for (const Volume* v : services_.volumes->list()) {
     if (label(v->labels, kProject) != request.project && !asked(request.volumes, v->name)) continue;
-    observed.volumes[v->name] = {v->name, label(v->labels, "com.docker.compose.config-hash"), v->labels};
+    observed.volumes[v->name] = {v->name, label(v->labels, "com.docker.compose.config-hash"),
+                                 v->labels};
   }
   for (const auto& reference : request.images) {
-    if (auto image = services_.store.find(reference); image.ok()) observed.image_ids[reference] = image->id;
+    if (auto image = services_.store.find(reference); image.ok())
+      observed.image_ids[reference] = image->id;
   }
   done(std::move(observed));
 }
 
-void LocalEngine::perform(const scheduler::ProjectPtr& project, const Operation& op, const ProgressSink& progress,
-                          std::stop_token cancel, Done<OperationResult> done) {
+void LocalEngine::perform(const scheduler::ProjectPtr& project, const Operation& op,
+                          const ProgressSink& progress, std::stop_token cancel,
+                          Done<OperationResult> done) {
   std::visit(Perform{services_, project, progress, std::move(cancel), std::move(done)}, op);
 }
 
-scheduler::Subscription LocalEngine::watch(const std::string& project, std::function<void()> look_again) {
+scheduler::Subscription LocalEngine::watch(const std::string& project,
+                                           std::function<void()> look_again) {
   auto subscription = std::make_shared<EventBus::Subscription>(
       services_.events.subscribe([project, look_again = std::move(look_again)](const Event& event) {
         if (event.type != "container" || event.action.rfind("exec_", 0) == 0) return;
@@ -337,44 +396,60 @@ scheduler::Subscription LocalEngine::watch(const std::string& project, std::func
   return scheduler::Subscription([subscription]() mutable { subscription.reset(); });
 }
 
-// Fixed ports of what is about to start, against our own containers first (they can be named), then the host's processes.
-void LocalEngine::preflight(const scheduler::ProjectPtr& project, const scheduler::Preflight& what, Done<Unit> done) {
-  const auto wildcard = [](const std::string& ip) { return ip.empty() || ip == "0.0.0.0" || ip == "::"; };
+// Fixed ports of what is about to start, against our own containers first (they can be named), then
+// the host's processes.
+void LocalEngine::preflight(const scheduler::ProjectPtr& project, const scheduler::Preflight& what,
+                            Done<Unit> done) {
+  const auto wildcard = [](const std::string& ip) {
+    return ip.empty() || ip == "0.0.0.0" || ip == "::";
+  };
   for (const auto& name : what.starting_services) {
     const auto it = project->services.find(name);
     if (it == project->services.end()) continue;
     for (const auto& port : it->second.ports) {
-      if (port.published.empty() || port.published == "0" || port.published.find('-') != std::string::npos) continue;
+      if (port.published.empty() || port.published == "0" ||
+          port.published.find('-') != std::string::npos)
+        continue;
       const int number = std::atoi(port.published.c_str());
-      const std::string address = (port.host_ip.empty() ? "0.0.0.0" : port.host_ip) + ":" + port.published;
-      const std::string text = "port " + address + "/" + port.protocol + " of service \"" + name + "\" is already in use by ";
+      const std::string address =
+          (port.host_ip.empty() ? "0.0.0.0" : port.host_ip) + ":" + port.published;
+      const std::string text = "port " + address + "/" + port.protocol + " of service \"" + name +
+                               "\" is already in use by ";
       bool ours = false;
       for (const Container* c : services_.containers->list()) {
         for (const auto& taken : c->ports) {
           if (taken.host_port != number || taken.protocol != port.protocol) continue;
-          if (!wildcard(taken.host_ip) && !wildcard(port.host_ip) && taken.host_ip != port.host_ip) continue;
+          if (!wildcard(taken.host_ip) && !wildcard(port.host_ip) && taken.host_ip != port.host_ip)
+            continue;
           const auto& labels = c->config.labels;
           ours = true;
           // Its own replicas keep what they have, and what is stopped first gives it back.
           if (label(labels, kProject) == project->name && label(labels, kService) == name) continue;
-          if (std::find(what.stopping_ids.begin(), what.stopping_ids.end(), c->id) != what.stopping_ids.end()) continue;
+          if (std::find(what.stopping_ids.begin(), what.stopping_ids.end(), c->id) !=
+              what.stopping_ids.end())
+            continue;
           const std::string holder = labels.count(kProject) != 0
-                                         ? "service \"" + label(labels, kService) + "\" of project \"" + label(labels, kProject) + "\""
+                                         ? "service \"" + label(labels, kService) +
+                                               "\" of project \"" + label(labels, kProject) + "\""
                                          : "container \"" + c->name + "\"";
           Error error = Error::conflict(text + holder);
           error.where = port.where;
           if (error.where->file.empty()) error.where.reset();
-          return done(std::move(error).fix("Stop it (stack -p " + label(labels, kProject) + " stop), or publish another port in the Compose file."));
+          return done(std::move(error).fix("Stop it (stack -p " + label(labels, kProject) +
+                                           " stop), or publish another port in the Compose file."));
         }
       }
       if (ours) continue;
       auto holder = netd::find_port_holder(port.host_ip, number, port.protocol);
       if (!holder.ok() || !holder->has_value()) continue;
-      Error error = Error::conflict(text + ((*holder)->pid > 0 ? "process " + std::to_string((*holder)->pid) + " (" + (*holder)->command + ")"
-                                                               : std::string("another program of this machine")));
+      Error error = Error::conflict(text + ((*holder)->pid > 0
+                                                ? "process " + std::to_string((*holder)->pid) +
+                                                      " (" + (*holder)->command + ")"
+                                                : std::string("another program of this machine")));
       error.where = port.where;
       if (error.where->file.empty()) error.where.reset();
-      return done(std::move(error).fix("Stop that program, or publish another port in the Compose file."));
+      return done(
+          std::move(error).fix("Stop that program, or publish another port in the Compose file."));
     }
   }
   done(Unit{});

@@ -1,4 +1,5 @@
-// The scheduler's Engine over the parts of this process: what it observes and how one operation is performed.
+// The scheduler's Engine over the parts of this process: what it observes and how one operation is
+// performed.
 #pragma once
 
 #include <map>
@@ -17,10 +18,13 @@ class LocalEngine final : public scheduler::Engine {
   explicit LocalEngine(Services& services) : services_(services) {}
 
   void observe(const scheduler::ObserveRequest& request, Done<scheduler::Observed> done) override;
-  void perform(const scheduler::ProjectPtr& project, const scheduler::Operation& op, const scheduler::ProgressSink& progress,
-               std::stop_token cancel, Done<scheduler::OperationResult> done) override;
-  scheduler::Subscription watch(const std::string& project, std::function<void()> look_again) override;
-  void preflight(const scheduler::ProjectPtr& project, const scheduler::Preflight& what, Done<Unit> done) override;
+  void perform(const scheduler::ProjectPtr& project, const scheduler::Operation& op,
+               const scheduler::ProgressSink& progress, std::stop_token cancel,
+               Done<scheduler::OperationResult> done) override;
+  scheduler::Subscription watch(const std::string& project,
+                                std::function<void()> look_again) override;
+  void preflight(const scheduler::ProjectPtr& project, const scheduler::Preflight& what,
+                 Done<Unit> done) override;
 
  private:
   Services& services_;

@@ -14,7 +14,8 @@ namespace {
 using scheduler::OperationResult;
 using Finished = std::function<void(Result<OperationResult>)>;
 
-images::BuildRequest build_request(const compose::Project& project, const compose::Service& service, const scheduler::EnsureImage& op) {
+images::BuildRequest build_request(const compose::Project& project, const compose::Service& service,
+                                   const scheduler::EnsureImage& op) {
   const compose::Build& from = *service.build;
   images::BuildRequest request;
   request.context = from.context;
@@ -48,16 +49,20 @@ images::BuildRequest build_request(const compose::Project& project, const compos
     if (it == project.secrets.end()) continue;
     images::BuildSecret value;
     if (!it->second.file.empty()) value.file = it->second.file;
-    if (const auto env = project.environment.find(it->second.environment); env != project.environment.end()) value.content = env->second;
+    if (const auto env = project.environment.find(it->second.environment);
+        env != project.environment.end())
+      value.content = env->second;
     request.secrets[secret.target.empty() ? secret.source : secret.target] = std::move(value);
   }
   return request;
 }
 
-void build(Services& services, const scheduler::ProjectPtr& project, const scheduler::EnsureImage& op,
-           const scheduler::ProgressSink& progress, std::stop_token cancel, Finished done) {
+void build(Services& services, const scheduler::ProjectPtr& project,
+           const scheduler::EnsureImage& op, const scheduler::ProgressSink& progress,
+           std::stop_token cancel, Finished done) {
   const auto it = project->services.find(op.service);
-  if (it == project->services.end() || !it->second.build) return done(Error::not_found("service \"" + op.service + "\" has no build section"));
+  if (it == project->services.end() || !it->second.build)
+    return done(Error::not_found("service \"" + op.service + "\" has no build section"));
   const auto forward = [progress, service = op.service](const images::BuildEvent& event) {
     if (!progress) return;
     switch (event.kind) {
@@ -69,7 +74,8 @@ void build(Services& services, const scheduler::ProjectPtr& project, const sched
       case images::BuildEvent::Kind::kCached:
         return progress(scheduler::OutputLine{service, "stdout", "CACHED " + event.text});
       default:
-        return progress(scheduler::OutputLine{service, event.stream.empty() ? "stdout" : event.stream, event.text});
+        return progress(scheduler::OutputLine{
+            service, event.stream.empty() ? "stdout" : event.stream, event.text});
     }
   };
   services.images->build(build_request(*project, it->second, op), forward, std::move(cancel),
@@ -81,14 +87,18 @@ void build(Services& services, const scheduler::ProjectPtr& project, const sched
 
 }  // namespace
 
-void ensure_image(Services& services, const scheduler::ProjectPtr& project, const scheduler::EnsureImage& op,
-                  const scheduler::ProgressSink& progress, std::stop_token cancel, Finished done) {
+void ensure_image(Services& services, const scheduler::ProjectPtr& project,
+                  const scheduler::EnsureImage& op, const scheduler::ProgressSink& progress,
+                  std::stop_token cancel, Finished done) {
   using Build = scheduler::EnsureImage::Build;
-  if (!op.pull || op.build == Build::kYes) return build(services, project, op, progress, std::move(cancel), std::move(done));
+  if (!op.pull || op.build == Build::kYes)
+    return build(services, project, op, progress, std::move(cancel), std::move(done));
   images::PullOptions options = services.images->pull_options();
   options.stop = cancel;
-  if (const auto it = project->services.find(op.service); it != project->services.end()) options.platform = it->second.platform;
-  const auto forward = [progress, parent = "Image " + op.reference](const images::PullProgress& event) {
+  if (const auto it = project->services.find(op.service); it != project->services.end())
+    options.platform = it->second.platform;
+  const auto forward = [progress,
+                        parent = "Image " + op.reference](const images::PullProgress& event) {
     if (!progress || event.id.empty()) return;
     scheduler::ProgressEvent line;
     line.id = event.id;
@@ -96,15 +106,18 @@ void ensure_image(Services& services, const scheduler::ProjectPtr& project, cons
     line.status = event.status;
     line.current = event.current;
     line.total = event.total;
-    line.kind = event.status == "Pull complete" || event.status == "Already exists" ? scheduler::ProgressKind::kDone
-                                                                                    : scheduler::ProgressKind::kWorking;
+    line.kind = event.status == "Pull complete" || event.status == "Already exists"
+                    ? scheduler::ProgressKind::kDone
+                    : scheduler::ProgressKind::kWorking;
     progress(line);
   };
   services.images->pull(op.reference, std::move(options), forward,
-                        [&services, project, op, progress, cancel, done = std::move(done)](Result<images::Image> image) mutable {
+                        [&services, project, op, progress, cancel,
+                         done = std::move(done)](Result<images::Image> image) mutable {
                           if (image.ok()) return done(OperationResult{image->id, 0});
                           if (op.build == Build::kIfPullFails && !cancel.stop_requested()) {
-                            return build(services, project, op, progress, std::move(cancel), std::move(done));
+                            return build(services, project, op, progress, std::move(cancel),
+                                         std::move(done));
                           }
                           done(std::move(image).error().while_("pulling image " + op.reference));
                         });
@@ -142,8 +155,8 @@ struct HookOutput {
 
 }  // namespace
 
-void run_hook(Services& services, const scheduler::RunHook& op, const scheduler::ProgressSink& progress, std::stop_token,
-              Finished done) {
+void run_hook(Services& services, const scheduler::RunHook& op,
+              const scheduler::ProgressSink& progress, std::stop_token, Finished done) {
   ExecConfig config;
   config.cmd = op.hook.command;
   config.user = op.hook.user;
@@ -154,9 +167,12 @@ void run_hook(Services& services, const scheduler::RunHook& op, const scheduler:
   }
   auto exec = services.containers->create_exec(op.container.id, std::move(config));
   if (!exec.ok()) return done(std::move(exec).error());
-  auto hook = std::make_shared<HookOutput>(HookOutput{services, progress, op.container.name, *exec, std::move(done), {}, {}, {}, {}, {}});
+  auto hook = std::make_shared<HookOutput>(HookOutput{
+      services, progress, op.container.name, *exec, std::move(done), {}, {}, {}, {}, {}});
   hook->died = services.events.subscribe([hook](const Event& event) {
-    if (event.action != "exec_die" || event.attributes.count("execID") == 0 || event.attributes.at("execID") != hook->exec_id) return;
+    if (event.action != "exec_die" || event.attributes.count("execID") == 0 ||
+        event.attributes.at("execID") != hook->exec_id)
+      return;
     const auto state = hook->services.containers->find_exec(hook->exec_id);
     const int code = state.ok() ? (*state)->exit_code.value_or(137) : 137;
     // The subscription holds the hook: it ends after this call, not inside it.
@@ -167,7 +183,8 @@ void run_hook(Services& services, const scheduler::RunHook& op, const scheduler:
       }
       hook->out.cancel();
       hook->err.cancel();
-      if (!hook->text.empty() && hook->progress) hook->progress(scheduler::OutputLine{hook->name, "stdout", hook->text});
+      if (!hook->text.empty() && hook->progress)
+        hook->progress(scheduler::OutputLine{hook->name, "stdout", hook->text});
       auto finished = std::move(hook->done);
       hook->died = {};
       finished(OperationResult{"", code});
@@ -184,7 +201,8 @@ void run_hook(Services& services, const scheduler::RunHook& op, const scheduler:
       const int raw = (hook->streams.*fd).get();
       if (raw < 0) return;
       ::fcntl(raw, F_SETFL, O_NONBLOCK);
-      hook.get()->*watch = hook->services.loop.on_readable(raw, [hook, fd, watch] { hook->feed(hook->streams.*fd, &(hook.get()->*watch)); });
+      hook.get()->*watch = hook->services.loop.on_readable(
+          raw, [hook, fd, watch] { hook->feed(hook->streams.*fd, &(hook.get()->*watch)); });
     };
     follow(&ExecStreams::out, &HookOutput::out);
     follow(&ExecStreams::err, &HookOutput::err);

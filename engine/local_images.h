@@ -9,10 +9,12 @@
 
 namespace stack::engine {
 
-void ensure_image(Services& services, const scheduler::ProjectPtr& project, const scheduler::EnsureImage& op,
-                  const scheduler::ProgressSink& progress, std::stop_token cancel,
+void ensure_image(Services& services, const scheduler::ProjectPtr& project,
+                  const scheduler::EnsureImage& op, const scheduler::ProgressSink& progress,
+                  std::stop_token cancel,
                   std::function<void(Result<scheduler::OperationResult>)> done);
-void run_hook(Services& services, const scheduler::RunHook& op, const scheduler::ProgressSink& progress, std::stop_token cancel,
+void run_hook(Services& services, const scheduler::RunHook& op,
+              const scheduler::ProgressSink& progress, std::stop_token cancel,
               std::function<void(Result<scheduler::OperationResult>)> done);
 
 }  // namespace stack::engine

@@ -1,5 +1,6 @@
-// What the engine knows: containers, networks and volumes as plain values, in the terms of the Docker Engine API, of which
-// ContainerConfig is the create request (Config, HostConfig and NetworkingConfig in one). Units: bytes, nanoseconds.
+// What the engine knows: containers, networks and volumes as plain values, in the terms of the
+// Docker Engine API, of which ContainerConfig is the create request (Config, HostConfig and
+// NetworkingConfig in one). Units: bytes, nanoseconds.
 #pragma once
 
 #include <chrono>
@@ -15,7 +16,8 @@
 namespace stack::engine {
 
 struct HealthcheckConfig {
-  std::vector<std::string> test;  // {"NONE"}, {"CMD", ...}, {"CMD-SHELL", text}; empty: inherit the image's
+  std::vector<std::string>
+      test;  // {"NONE"}, {"CMD", ...}, {"CMD-SHELL", text}; empty: inherit the image's
   Duration interval{0}, timeout{0}, start_period{0}, start_interval{0};  // 0: default
   int retries = 0;
   bool operator==(const HealthcheckConfig&) const = default;
@@ -110,7 +112,8 @@ struct ContainerConfig {
   int restart_max_retries = 0;
   bool auto_remove = false, privileged = false, read_only = false;
   std::optional<bool> init;
-  std::vector<std::string> cap_add, cap_drop, dns, dns_options, dns_search, extra_hosts, group_add, links, security_opt;
+  std::vector<std::string> cap_add, cap_drop, dns, dns_options, dns_search, extra_hosts, group_add,
+      links, security_opt;
   std::vector<std::string> device_cgroup_rules;
   std::optional<std::vector<std::string>> masked_paths, readonly_paths;
   std::string ipc_mode, pid_mode, uts_mode, cgroupns_mode, userns_mode, cgroup_parent, runtime;
@@ -145,7 +148,8 @@ struct HealthState {
   std::vector<ProbeResult> log;  // newest last, five at most
 };
 
-// One attachment of a container to a network; addresses are kept while the container exists and runs.
+// One attachment of a container to a network; addresses are kept while the container exists and
+// runs.
 struct Endpoint {
   std::string id, network_id, network_name;
   EndpointConfig config;
@@ -167,7 +171,7 @@ struct AssignedPort {
 };
 
 struct Container {
-  std::string id, name;  // name without the leading slash
+  std::string id, name;    // name without the leading slash
   ContainerConfig config;  // as asked, merged with the image's configuration
   std::string image_id;    // sha256:...
   std::string path;        // what is executed

@@ -66,7 +66,8 @@ void Networks::adopt() {
       const Status filled = fill_ipam(&network, routes.ok() ? *routes : std::vector<std::string>());
       if (!filled.ok()) log_error("default network: {}", filled.error().to_string());
     }
-    (void)services_.state.put("network", network.id, to_record(network));  // made again next time when this fails
+    (void)services_.state.put("network", network.id,
+                              to_record(network));  // made again next time when this fails
     networks_.emplace(network.id, std::move(network));
   }
 }
@@ -84,7 +85,9 @@ Status Networks::fill_ipam(Network* network, const std::vector<std::string>& hos
     pool.gateway = checked.gateway;
     pool.ip_range = checked.ip_range;
   }
-  pools.erase(std::remove_if(pools.begin(), pools.end(), [](const IpamPool& p) { return p.subnet.empty(); }), pools.end());
+  pools.erase(std::remove_if(pools.begin(), pools.end(),
+                             [](const IpamPool& p) { return p.subnet.empty(); }),
+              pools.end());
   const auto add = [&](const netd::Subnet& subnet) {
     IpamPool pool;
     pool.subnet = subnet.cidr;
@@ -108,7 +111,8 @@ netd::NetworkSpec Networks::spec_of(const Network& network) {
   spec.internal = network.config.internal;
   spec.masquerade = option(network, "com.docker.network.bridge.enable_ip_masquerade", true);
   spec.icc = option(network, "com.docker.network.bridge.enable_icc", true);
-  if (const auto it = network.config.options.find("com.docker.network.driver.mtu"); it != network.config.options.end()) {
+  if (const auto it = network.config.options.find("com.docker.network.driver.mtu");
+      it != network.config.options.end()) {
     spec.mtu = std::atoi(it->second.c_str());
   }
   for (const auto& pool : network.config.ipam) {
@@ -130,47 +134,60 @@ std::vector<netd::NetworkSpec> Networks::live_specs() const {
 
 void Networks::create(NetworkConfig config, Done<std::string> done) {
   if (config.name.empty()) return done(Error::invalid("invalid network name: name is empty"));
-  if (const auto existing = find(config.name); existing.ok() && (*existing)->config.name == config.name) {
+  if (const auto existing = find(config.name);
+      existing.ok() && (*existing)->config.name == config.name) {
     return done(Error::conflict("network with name " + config.name + " already exists"));
   }
   if (config.driver.empty() || config.driver == "default") config.driver = "bridge";
   if (config.driver != "bridge") {
-    return done(Error::not_found("could not find plugin " + config.driver + " in v1 plugin registry: plugin not found"));
+    return done(Error::not_found("could not find plugin " + config.driver +
+                                 " in v1 plugin registry: plugin not found"));
   }
-  services_.pool.run([] { return netd::host_subnets(); },
-                     [this, config = std::move(config), done = std::move(done)](Result<std::vector<std::string>> routes) mutable {
-    if (!routes.ok()) return done(std::move(routes).error());
-    if (const auto existing = find(config.name); existing.ok() && (*existing)->config.name == config.name) {
-      return done(Error::conflict("network with name " + config.name + " already exists"));
-    }
-    Network network;
-    network.id = random_hex(64);
-    network.config = std::move(config);
-    network.created = services_.clock.wall();
-    network.bridge = netd::bridge_name(network.id);
-    if (const auto it = network.config.options.find("com.docker.network.bridge.name"); it != network.config.options.end()) {
-      network.bridge = it->second;
-    }
-    const Status filled = fill_ipam(&network, *routes);
-    if (!filled.ok()) return done(Error(filled.error()).while_("failed to create network " + network.config.name));
-    const std::string id = network.id;
-    // The record comes first: what the kernel has without a record could not be found again after a crash.
-    const Status put = services_.state.put("network", id, to_record(network));
-    if (!put.ok()) return done(put.error());
-    auto spec = spec_of(network);
-    networks_.emplace(id, std::move(network));
-    services_.pool.run([spec = std::move(spec)] { return netd::ensure_network(spec); },
-                       [this, id, done = std::move(done)](Status made) {
-      if (!made.ok()) {
-        erase(id);
-        return done(std::move(made).error());
-      }
-      const Network& created = networks_.at(id);
-      services_.events.publish({"network", "create", id, {{"name", created.config.name}, {"type", created.config.driver}},
-                                services_.clock.wall()});
-      done(id);
-    });
-  });
+  services_.pool.run(
+      [] { return netd::host_subnets(); },
+      [this, config = std::move(config),
+       done = std::move(done)](Result<std::vector<std::string>> routes) mutable {
+        if (!routes.ok()) return done(std::move(routes).error());
+        if (const auto existing = find(config.name);
+            existing.ok() && (*existing)->config.name == config.name) {
+          return done(Error::conflict("network with name " + config.name + " already exists"));
+        }
+        Network network;
+        network.id = random_hex(64);
+        network.config = std::move(config);
+        network.created = services_.clock.wall();
+        network.bridge = netd::bridge_name(network.id);
+        if (const auto it = network.config.options.find("com.docker.network.bridge.name");
+            it != network.config.options.end()) {
+          network.bridge = it->second;
+        }
+        const Status filled = fill_ipam(&network, *routes);
+        if (!filled.ok())
+          return done(
+              Error(filled.error()).while_("failed to create network " + network.config.name));
+        const std::string id = network.id;
+        // The record comes first: what the kernel has without a record could not be found again
+        // after a crash.
+        const Status put = services_.state.put("network", id, to_record(network));
+        if (!put.ok()) return done(put.error());
+        auto spec = spec_of(network);
+        networks_.emplace(id, std::move(network));
+        services_.pool.run([spec = std::move(spec)] { return netd::ensure_network(spec); },
+                           [this, id, done = std::move(done)](Status made) {
+                             if (!made.ok()) {
+                               erase(id);
+                               return done(std::move(made).error());
+                             }
+                             const Network& created = networks_.at(id);
+                             services_.events.publish(
+                                 {"network",
+                                  "create",
+                                  id,
+                                  {{"name", created.config.name}, {"type", created.config.driver}},
+                                  services_.clock.wall()});
+                             done(id);
+                           });
+      });
 }
 
 void Networks::erase(const std::string& id) {
@@ -186,27 +203,35 @@ void Networks::remove(const std::string& name_or_id, Done<Unit> done) {
   if (!found.ok()) return done(found.error());
   const Network network = **found;
   if (network.predefined) {
-    return done(Error::make(ErrorKind::kConflict, network.config.name + " is a pre-defined network and cannot be removed"));
+    return done(
+        Error::make(ErrorKind::kConflict,
+                    network.config.name + " is a pre-defined network and cannot be removed"));
   }
   std::string users;
   for (const Container* container : services_.containers->list()) {
-    const bool active = container->status == RunState::kRunning || container->status == RunState::kPaused;
+    const bool active =
+        container->status == RunState::kRunning || container->status == RunState::kPaused;
     for (const auto& endpoint : container->endpoints) {
-      if (active && endpoint.network_id == network.id) users += " name:\"" + container->name + "\" id:\"" + container->id.substr(0, 12) + "\"";
+      if (active && endpoint.network_id == network.id)
+        users += " name:\"" + container->name + "\" id:\"" + container->id.substr(0, 12) + "\"";
     }
   }
   if (!users.empty()) {
-    return done(Error::conflict("error while removing network: network " + network.config.name + " has active endpoints (" +
-                                users.substr(1) + ")"));
+    return done(Error::conflict("error while removing network: network " + network.config.name +
+                                " has active endpoints (" + users.substr(1) + ")"));
   }
-  services_.pool.run([spec = spec_of(network)] { return netd::remove_network(spec); },
-                     [this, network, done = std::move(done)](Status removed) {
-    if (!removed.ok()) return done(std::move(removed).error());
-    erase(network.id);
-    services_.events.publish({"network", "destroy", network.id, {{"name", network.config.name}, {"type", network.config.driver}},
-                              services_.clock.wall()});
-    done(Unit{});
-  });
+  services_.pool.run(
+      [spec = spec_of(network)] { return netd::remove_network(spec); },
+      [this, network, done = std::move(done)](Status removed) {
+        if (!removed.ok()) return done(std::move(removed).error());
+        erase(network.id);
+        services_.events.publish({"network",
+                                  "destroy",
+                                  network.id,
+                                  {{"name", network.config.name}, {"type", network.config.driver}},
+                                  services_.clock.wall()});
+        done(Unit{});
+      });
 }
 
 Result<const Network*> Networks::find(const std::string& name_or_id) const {
@@ -221,14 +246,17 @@ Result<const Network*> Networks::find(const std::string& name_or_id) const {
     }
   }
   if (matches == 1) return by_prefix;
-  if (matches > 1) return Error::invalid("network " + name_or_id + " is ambiguous (" + std::to_string(matches) + " matches found on ID prefix)");
+  if (matches > 1)
+    return Error::invalid("network " + name_or_id + " is ambiguous (" + std::to_string(matches) +
+                          " matches found on ID prefix)");
   return Error::not_found("network " + name_or_id + " not found");
 }
 
 std::vector<const Network*> Networks::list() const {
   std::vector<const Network*> out;
   for (const auto& [id, network] : networks_) out.push_back(&network);
-  std::sort(out.begin(), out.end(), [](const Network* a, const Network* b) { return a->created > b->created; });
+  std::sort(out.begin(), out.end(),
+            [](const Network* a, const Network* b) { return a->created > b->created; });
   return out;
 }
 
@@ -240,7 +268,9 @@ Status Networks::assign(const Network& network, Endpoint* endpoint) {
     const std::string& fixed = v6 ? endpoint->config.ipv6 : endpoint->config.ipv4;
     if (pool == nullptr) {
       if (!fixed.empty()) {
-        return Error::invalid("user specified IP address is supported only when connecting to networks with user configured subnets");
+        return Error::invalid(
+            "user specified IP address is supported only when connecting to networks with user "
+            "configured subnets");
       }
       continue;
     }
@@ -249,7 +279,8 @@ Status Networks::assign(const Network& network, Endpoint* endpoint) {
     for (const auto& [name, address] : pool->aux_addresses) used.insert(address);
     std::string address = fixed;
     if (fixed.empty()) {
-      auto next = netd::next_address(subnet_of(*pool), used, label, v6 ? std::string() : last_[network.id]);
+      auto next =
+          netd::next_address(subnet_of(*pool), used, label, v6 ? std::string() : last_[network.id]);
       if (!next.ok()) {
         release(*endpoint);
         return std::move(next).error();
@@ -266,7 +297,8 @@ Status Networks::assign(const Network& network, Endpoint* endpoint) {
     taken.insert(address);
     (v6 ? endpoint->ipv6 : endpoint->ipv4) = address;
     (v6 ? endpoint->prefix6 : endpoint->prefix4) = prefix_length(pool->subnet);
-    (v6 ? endpoint->gateway6 : endpoint->gateway4) = network.config.internal ? std::string() : pool->gateway;
+    (v6 ? endpoint->gateway6 : endpoint->gateway4) =
+        network.config.internal ? std::string() : pool->gateway;
   }
   if (network.predefined) gate_->users = static_cast<int>(taken.size());
   endpoint->mac = endpoint->config.mac.empty() ? netd::random_mac() : endpoint->config.mac;
@@ -289,7 +321,8 @@ void Networks::release(const Endpoint& endpoint) {
         return netd::remove_network(spec);
       },
       [](Status removed) {
-        if (!removed.ok()) log_warning("removing the default bridge: {}", removed.error().to_string());
+        if (!removed.ok())
+          log_warning("removing the default bridge: {}", removed.error().to_string());
       });
 }
 

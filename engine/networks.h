@@ -1,4 +1,5 @@
-// The networks of this engine and the addresses in them. Loop thread only; `done` is called on the loop.
+// The networks of this engine and the addresses in them. Loop thread only; `done` is called on the
+// loop.
 #pragma once
 
 #include <atomic>
@@ -23,8 +24,9 @@ struct Services;
 template <typename T>
 using Done = std::function<void(Result<T>)>;
 
-// The predefined bridge exists while somebody uses it. Users are counted on the loop, before their worker begins; making and
-// removing the bridge happens on workers, under the mutex, and it is removed only while nobody is counted.
+// The predefined bridge exists while somebody uses it. Users are counted on the loop, before their
+// worker begins; making and removing the bridge happens on workers, under the mutex, and it is
+// removed only while nobody is counted.
 struct BridgeGate {
   std::mutex mutex;
   std::atomic<int> users{0};
@@ -36,19 +38,21 @@ class Networks {
   // Reads the records and adds what every engine has: bridge, host, none.
   void adopt();
 
-  void create(NetworkConfig config, Done<std::string> done);           // id
-  void remove(const std::string& name_or_id, Done<Unit> done);  // kConflict while an endpoint uses it
+  void create(NetworkConfig config, Done<std::string> done);  // id
+  void remove(const std::string& name_or_id,
+              Done<Unit> done);  // kConflict while an endpoint uses it
   // Name, id or unique id prefix. kNotFound: "network x not found".
   Result<const Network*> find(const std::string& name_or_id) const;
   std::vector<const Network*> list() const;
 
-  // Gives an endpoint its addresses: the fixed ones of its configuration, else the next free. They are taken until
-  // release(). kConflict or kInvalid with Docker's texts.
+  // Gives an endpoint its addresses: the fixed ones of its configuration, else the next free. They
+  // are taken until release(). kConflict or kInvalid with Docker's texts.
   Status assign(const Network& network, Endpoint* endpoint);
   void release(const Endpoint& endpoint);
   // Marks addresses as taken that a container found again already has.
   void retain(const Endpoint& endpoint);
-  // The kernel's side of a network that is made at its first use (the predefined bridge). Blocking; any thread.
+  // The kernel's side of a network that is made at its first use (the predefined bridge). Blocking;
+  // any thread.
   static netd::NetworkSpec spec_of(const Network& network);
   std::shared_ptr<BridgeGate> bridge_gate() const { return gate_; }
   // The networks whose bridge must exist now.
@@ -62,7 +66,8 @@ class Networks {
   std::shared_ptr<BridgeGate> gate_ = std::make_shared<BridgeGate>();
   std::map<std::string, Network> networks_;             // by id
   std::map<std::string, std::set<std::string>> taken_;  // network id -> addresses
-  std::map<std::string, std::string> last_;             // network id -> the address given last: not reused at once
+  std::map<std::string, std::string>
+      last_;  // network id -> the address given last: not reused at once
 };
 
 }  // namespace stack::engine

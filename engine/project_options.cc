@@ -15,13 +15,18 @@ class Reader {
  public:
   explicit Reader(const json& object) : object_(object) {}
   Reader& flag(const char* key, bool* out) {
-    return with(key, "a boolean", [&](const json& v) { return v.is_boolean() && ((*out = v.get<bool>()), true); });
+    return with(key, "a boolean",
+                [&](const json& v) { return v.is_boolean() && ((*out = v.get<bool>()), true); });
   }
   Reader& text(const char* key, std::string* out) {
-    return with(key, "a string", [&](const json& v) { return v.is_string() && ((*out = v.get<std::string>()), true); });
+    return with(key, "a string", [&](const json& v) {
+      return v.is_string() && ((*out = v.get<std::string>()), true);
+    });
   }
   Reader& number(const char* key, std::optional<int>* out) {
-    return with(key, "a number", [&](const json& v) { return v.is_number_integer() && ((*out = v.get<int>()), true); });
+    return with(key, "a number", [&](const json& v) {
+      return v.is_number_integer() && ((*out = v.get<int>()), true);
+    });
   }
   Reader& list(const char* key, std::vector<std::string>* out) {
     return with(key, "a list of strings", [&](const json& v) {
@@ -65,10 +70,12 @@ class Reader {
   Status status() { return std::move(status_); }
 
  private:
-  Reader& with(const char* key, const char* expected, const std::function<bool(const json&)>& read) {
+  Reader& with(const char* key, const char* expected,
+               const std::function<bool(const json&)>& read) {
     const auto it = object_.find(key);
     if (it == object_.end() || it->is_null() || !status_.ok()) return *this;
-    if (!read(*it)) status_ = Error::invalid(std::string("options.") + key + " must be " + expected);
+    if (!read(*it))
+      status_ = Error::invalid(std::string("options.") + key + " must be " + expected);
     return *this;
   }
   const json& object_;
@@ -171,7 +178,8 @@ Result<scheduler::RunOptions> run_options(const json& options) {
           .status());
   for (const auto& text : labels) {
     const std::size_t equals = text.find('=');
-    o.labels[text.substr(0, equals)] = equals == std::string::npos ? std::string() : text.substr(equals + 1);
+    o.labels[text.substr(0, equals)] =
+        equals == std::string::npos ? std::string() : text.substr(equals + 1);
   }
   o.slug = random_hex(64);
   return o;
@@ -191,15 +199,18 @@ Result<compose::PortConfig> published_port(const std::string& text) {
   const std::string target = rest.substr(last == std::string::npos ? 0 : last + 1);
   char* end = nullptr;
   const long number = std::strtol(target.c_str(), &end, 10);
-  if (target.empty() || *end != '\0' || number < 1 || number > 65535) return Error::invalid("Invalid containerPort: " + target);
+  if (target.empty() || *end != '\0' || number < 1 || number > 65535)
+    return Error::invalid("Invalid containerPort: " + target);
   port.target = static_cast<std::uint16_t>(number);
   if (last == std::string::npos) return port;
   rest.resize(last);
   const std::size_t colon = rest.rfind(':');
   port.published = rest.substr(colon == std::string::npos ? 0 : colon + 1);
   if (colon != std::string::npos) port.host_ip = rest.substr(0, colon);
-  if (port.host_ip.size() > 2 && port.host_ip.front() == '[') port.host_ip = port.host_ip.substr(1, port.host_ip.size() - 2);
-  if (port.published.find_first_not_of("0123456789-") != std::string::npos) return Error::invalid("Invalid hostPort: " + port.published);
+  if (port.host_ip.size() > 2 && port.host_ip.front() == '[')
+    port.host_ip = port.host_ip.substr(1, port.host_ip.size() - 2);
+  if (port.published.find_first_not_of("0123456789-") != std::string::npos)
+    return Error::invalid("Invalid hostPort: " + port.published);
   return port;
 }
 
@@ -219,7 +230,8 @@ Result<compose::MountConfig> extra_volume(const std::string& text) {
   }
   mount.target = rest;
   mount.type = mount.source.find('/') != std::string::npos ? "bind" : "volume";
-  if (mount.target.empty() || mount.target[0] != '/') return Error::invalid("invalid mount path: '" + mount.target + "' mount path must be absolute");
+  if (mount.target.empty() || mount.target[0] != '/')
+    return Error::invalid("invalid mount path: '" + mount.target + "' mount path must be absolute");
   return mount;
 }
 
@@ -244,7 +256,9 @@ Status apply_run_options(const json& options, compose::Service* service) {
           .flag("stdin", &service->stdin_open)
           .flag("service_ports", &service_ports)
           .status());
-  const auto given = [&](const char* key) { return options.contains(key) && !options.at(key).is_null(); };
+  const auto given = [&](const char* key) {
+    return options.contains(key) && !options.at(key).is_null();
+  };
   if (given("entrypoint")) {
     service->entrypoint = entrypoint;
     service->command.emplace();  // the old command was meant for the old entrypoint

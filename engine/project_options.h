@@ -1,4 +1,5 @@
-// The `options` of docs/api.md as the scheduler's options. Unknown members are ignored: an older engine serves a newer client.
+// The `options` of docs/api.md as the scheduler's options. Unknown members are ignored: an older
+// engine serves a newer client.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -14,7 +15,8 @@ Result<scheduler::DownOptions> down_options(const nlohmann::json& options);
 Result<scheduler::ServicesOptions> services_options(const nlohmann::json& options);
 Result<scheduler::ImageOptions> image_options(const nlohmann::json& options);
 Result<scheduler::RunOptions> run_options(const nlohmann::json& options);
-// What `run` changes in the service's definition: command, environment, ports, volumes, user, terminal, restart "no".
+// What `run` changes in the service's definition: command, environment, ports, volumes, user,
+// terminal, restart "no".
 Status apply_run_options(const nlohmann::json& options, compose::Service* service);
 
 }  // namespace stack::engine

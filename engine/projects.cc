@@ -22,11 +22,14 @@ namespace {
 using nlohmann::json;
 using scheduler::ProjectPtr;
 
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 json to_json(const scheduler::ProgressLine& line) {
   if (const auto* event = std::get_if<scheduler::ProgressEvent>(&line)) {
-    json out{{"id", event->id}, {"status", event->status}, {"kind", scheduler::to_string(event->kind)}};
+    json out{
+        {"id", event->id}, {"status", event->status}, {"kind", scheduler::to_string(event->kind)}};
     if (!event->text.empty()) out["text"] = event->text;
     if (!event->parent.empty()) out["parent"] = event->parent;
     if (event->current != 0) out["current"] = event->current;
@@ -57,7 +60,8 @@ json to_json(const std::string& verb, const scheduler::RunResult& result, bool d
 }
 
 json to_json(const Error& error) {
-  json out{{"message", error.to_string()}, {"exit_code", error.kind == ErrorKind::kCancelled ? 130 : 1}};
+  json out{{"message", error.to_string()},
+           {"exit_code", error.kind == ErrorKind::kCancelled ? 130 : 1}};
   if (!error.remedy.empty()) out["remedy"] = error.remedy;
   return {{"error", std::move(out)}};
 }
@@ -84,11 +88,15 @@ Result<Request> parse_request(const std::string& verb, std::string_view text) {
   if (!body.is_object()) return Error::invalid("the body is not a JSON object");
   Request request;
   request.verb = verb;
-  if (const auto it = body.find("options"); it != body.end() && it->is_object()) request.options = *it;
-  if (const auto it = body.find("service"); it != body.end() && it->is_string()) request.service = it->get<std::string>();
+  if (const auto it = body.find("options"); it != body.end() && it->is_object())
+    request.options = *it;
+  if (const auto it = body.find("service"); it != body.end() && it->is_string())
+    request.service = it->get<std::string>();
   if (const auto it = body.find("project"); it != body.end() && !it->is_null()) {
-    auto project = TRY(compose::load_canonical(it->is_string() ? it->get<std::string>() : it->dump()));
-    if (const auto dir = body.find("working_dir"); dir != body.end() && dir->is_string()) project.working_dir = dir->get<std::string>();
+    auto project =
+        TRY(compose::load_canonical(it->is_string() ? it->get<std::string>() : it->dump()));
+    if (const auto dir = body.find("working_dir"); dir != body.end() && dir->is_string())
+      project.working_dir = dir->get<std::string>();
     project.config_files = strings(body, "config_files");
     project.environment_files = strings(body, "environment_files");
     if (const auto env = body.find("environment"); env != body.end() && env->is_object()) {
@@ -97,20 +105,24 @@ Result<Request> parse_request(const std::string& verb, std::string_view text) {
       }
     }
     // Names only: services of profiles that are not active are no orphans.
-    for (const auto& name : strings(body, "disabled_services")) project.disabled_services[name] = {};
+    for (const auto& name : strings(body, "disabled_services"))
+      project.disabled_services[name] = {};
     if (verb == "run") {
       const auto service = project.services.find(request.service);
-      if (service == project.services.end()) return Error::not_found("no such service: " + request.service);
+      if (service == project.services.end())
+        return Error::not_found("no such service: " + request.service);
       TRY(apply_run_options(request.options, &service->second));
     }
     request.project = std::make_shared<const compose::Project>(std::move(project));
   }
   static const std::set<std::string> kNeedProject = {"up", "build", "pull", "run"};
-  if (kNeedProject.count(verb) != 0 && request.project == nullptr) return Error::invalid("\"project\" is missing");
+  if (kNeedProject.count(verb) != 0 && request.project == nullptr)
+    return Error::invalid("\"project\" is missing");
   return request;
 }
 
-// A declared project in the state store: the canonical document, what travels beside it, and which replicas are kept.
+// A declared project in the state store: the canonical document, what travels beside it, and which
+// replicas are kept.
 std::string to_record(const scheduler::Kept& kept) {
   json replicas = json::object();
   for (const auto& [service, numbers] : kept.replicas) replicas[service] = numbers;
@@ -145,9 +157,12 @@ struct Projects::Impl {
       : services(shared),
         engine(shared),
         timers(shared.loop),
-        supervisor({engine, timers},
-                   {[this](const std::string& name, const scheduler::Kept* kept) { store(name, kept); },
-                    [](const std::string& name, const std::string& message) { log_info("project {}: {}", name, message); }}) {}
+        supervisor({engine, timers}, {[this](const std::string& name, const scheduler::Kept* kept) {
+                                        store(name, kept);
+                                      },
+                                      [](const std::string& name, const std::string& message) {
+                                        log_info("project {}: {}", name, message);
+                                      }}) {}
 
   Services& services;
   LocalEngine engine;
@@ -156,11 +171,12 @@ struct Projects::Impl {
   int active = 0;
 
   void store(const std::string& name, const scheduler::Kept* kept) {
-    const Status stored = kept != nullptr ? services.state.put("project", name, to_record(*kept)) : services.state.erase("project", name);
+    const Status stored = kept != nullptr ? services.state.put("project", name, to_record(*kept))
+                                          : services.state.erase("project", name);
     if (!stored.ok()) log_error("project {}: {}", name, stored.error().to_string());
   }
-  Result<scheduler::RunHandle> start(const std::string& name, const Request& request, scheduler::ProgressSink progress,
-                                     scheduler::RunDone done);
+  Result<scheduler::RunHandle> start(const std::string& name, const Request& request,
+                                     scheduler::ProgressSink progress, scheduler::RunDone done);
 };
 
 namespace {
@@ -176,27 +192,37 @@ class CancellingRun final : public Projects::Run {
 };
 }  // namespace
 
-Result<scheduler::RunHandle> Projects::Impl::start(const std::string& name, const Request& r, scheduler::ProgressSink progress,
+Result<scheduler::RunHandle> Projects::Impl::start(const std::string& name, const Request& r,
+                                                   scheduler::ProgressSink progress,
                                                    scheduler::RunDone done) {
   const scheduler::RunContext context{engine, timers};
-  if (r.verb == "up") return supervisor.up(r.project, TRY(up_options(r.options)), std::move(progress), std::move(done));
+  if (r.verb == "up")
+    return supervisor.up(r.project, TRY(up_options(r.options)), std::move(progress),
+                         std::move(done));
   if (r.verb == "down") {
-    return supervisor.down(name, r.project, TRY(down_options(r.options)), std::move(progress), std::move(done));
+    return supervisor.down(name, r.project, TRY(down_options(r.options)), std::move(progress),
+                           std::move(done));
   }
-  if (r.verb == "build") return scheduler::start_build(context, r.project, TRY(image_options(r.options)), std::move(progress), std::move(done));
-  if (r.verb == "pull") return scheduler::start_pull(context, r.project, TRY(image_options(r.options)), std::move(progress), std::move(done));
+  if (r.verb == "build")
+    return scheduler::start_build(context, r.project, TRY(image_options(r.options)),
+                                  std::move(progress), std::move(done));
+  if (r.verb == "pull")
+    return scheduler::start_pull(context, r.project, TRY(image_options(r.options)),
+                                 std::move(progress), std::move(done));
   if (r.verb == "run") {
     auto options = TRY(run_options(r.options));
     options.service = r.service;
     return supervisor.run(r.project, std::move(options), std::move(progress), std::move(done));
   }
   static const std::map<std::string, scheduler::Verb> kVerbs = {
-      {"start", scheduler::Verb::kStart}, {"stop", scheduler::Verb::kStop},   {"restart", scheduler::Verb::kRestart},
-      {"kill", scheduler::Verb::kKill},   {"pause", scheduler::Verb::kPause}, {"unpause", scheduler::Verb::kUnpause},
+      {"start", scheduler::Verb::kStart},     {"stop", scheduler::Verb::kStop},
+      {"restart", scheduler::Verb::kRestart}, {"kill", scheduler::Verb::kKill},
+      {"pause", scheduler::Verb::kPause},     {"unpause", scheduler::Verb::kUnpause},
       {"rm", scheduler::Verb::kRemove}};
   const auto verb = kVerbs.find(r.verb);
   if (verb == kVerbs.end()) return Error::not_found("no such project operation: " + r.verb);
-  return supervisor.verb(verb->second, name, r.project, TRY(services_options(r.options)), std::move(progress), std::move(done));
+  return supervisor.verb(verb->second, name, r.project, TRY(services_options(r.options)),
+                         std::move(progress), std::move(done));
 }
 
 Projects::Projects(Services& services) : impl_(std::make_unique<Impl>(services)) {}
@@ -218,12 +244,15 @@ void Projects::adopt() {
   }
 }
 
-Result<std::unique_ptr<Projects::Run>> Projects::run(const std::string& project, const std::string& verb, std::string_view body,
-                                                     std::function<void(std::string)> line, std::function<void()> finished) {
+Result<std::unique_ptr<Projects::Run>> Projects::run(const std::string& project,
+                                                     const std::string& verb, std::string_view body,
+                                                     std::function<void(std::string)> line,
+                                                     std::function<void()> finished) {
   const Request request = TRY(parse_request(verb, body));
   const auto progress = [line](const scheduler::ProgressLine& what) { line(dump(to_json(what))); };
   const bool dry_run = request.options.value("dry_run", false);
-  const auto done = [impl = impl_.get(), line, finished = std::move(finished), verb, dry_run](Result<scheduler::RunResult> result) {
+  const auto done = [impl = impl_.get(), line, finished = std::move(finished), verb,
+                     dry_run](Result<scheduler::RunResult> result) {
     if (result.ok()) {
       line(dump({{"result", to_json(verb, *result, dry_run)}}));
     } else {
@@ -254,16 +283,20 @@ std::vector<ProjectListing> Projects::list(bool all) const {
     Seen& seen = projects[name->second];
     ++seen.states[to_string(c->status)];
     if (c->status == RunState::kRunning) seen.running = true;
-    if (const auto files = labels.find("com.docker.compose.project.config_files"); files != labels.end()) seen.files.insert(files->second);
+    if (const auto files = labels.find("com.docker.compose.project.config_files");
+        files != labels.end())
+      seen.files.insert(files->second);
   }
   std::vector<ProjectListing> out;
   for (const auto& [name, seen] : projects) {
     if (!all && !seen.running) continue;
     ProjectListing listing{name, "", ""};
     for (const auto& [state, count] : seen.states) {
-      listing.status += (listing.status.empty() ? "" : ", ") + state + "(" + std::to_string(count) + ")";
+      listing.status +=
+          (listing.status.empty() ? "" : ", ") + state + "(" + std::to_string(count) + ")";
     }
-    for (const auto& files : seen.files) listing.config_files += (listing.config_files.empty() ? "" : ",") + files;
+    for (const auto& files : seen.files)
+      listing.config_files += (listing.config_files.empty() ? "" : ",") + files;
     out.push_back(std::move(listing));
   }
   return out;

@@ -1,4 +1,5 @@
-// Projects: what the API's /stack/ endpoints ask for, done by the scheduler over this engine (engine/local_engine.h).
+// Projects: what the API's /stack/ endpoints ask for, done by the scheduler over this engine
+// (engine/local_engine.h).
 #pragma once
 
 #include <functional>
@@ -23,16 +24,17 @@ class Projects {
   ~Projects();
   void adopt();  // projects declared before the engine stopped are kept up again
 
-  // One run of a verb ("up", "down", "start", ...). `body` is the request's JSON, see docs/api.md. `line` is called with each
-  // JSON line of the answer (without newline), `finished` once after the last. Destroying the Run cancels it: steps under way
-  // end, none is begun. kInvalid when the request cannot be understood. Runs of one
-  // project take turns: scheduler/supervisor.h.
+  // One run of a verb ("up", "down", "start", ...). `body` is the request's JSON, see docs/api.md.
+  // `line` is called with each JSON line of the answer (without newline), `finished` once after the
+  // last. Destroying the Run cancels it: steps under way end, none is begun. kInvalid when the
+  // request cannot be understood. Runs of one project take turns: scheduler/supervisor.h.
   class Run {
    public:
     virtual ~Run() = default;
   };
-  Result<std::unique_ptr<Run>> run(const std::string& project, const std::string& verb, std::string_view body,
-                                   std::function<void(std::string)> line, std::function<void()> finished);
+  Result<std::unique_ptr<Run>> run(const std::string& project, const std::string& verb,
+                                   std::string_view body, std::function<void(std::string)> line,
+                                   std::function<void()> finished);
   std::vector<ProjectListing> list(bool all) const;
   bool busy() const;  // a run is under way
 

@@ -29,14 +29,16 @@ MountConfig mount_of(const compose::Project& project, const compose::MountConfig
   mount.target = from.target;
   mount.read_only = from.read_only;
   if (from.type == "bind") {
-    // Without a bind: block Compose still creates a missing source (short form, and long form alike).
+    // Without a bind: block Compose still creates a missing source (short form, and long form
+    // alike).
     mount.create_host_path = !from.bind || from.bind->create_host_path;
     if (from.bind) {
       mount.propagation = from.bind->propagation;
       mount.recursive = from.bind->recursive != "disabled";
     }
   } else if (from.type == "volume") {
-    if (const auto it = project.volumes.find(from.source); it != project.volumes.end()) mount.source = it->second.name;
+    if (const auto it = project.volumes.find(from.source); it != project.volumes.end())
+      mount.source = it->second.name;
     if (from.volume) {
       mount.no_copy = from.volume->nocopy;
       mount.subpath = from.volume->subpath;
@@ -51,15 +53,19 @@ MountConfig mount_of(const compose::Project& project, const compose::MountConfig
   return mount;
 }
 
-Status add_files(const compose::Project& project, const std::vector<compose::FileReference>& references,
+Status add_files(const compose::Project& project,
+                 const std::vector<compose::FileReference>& references,
                  const std::map<std::string, compose::FileSource>& sources, const char* kind,
                  const ServicePlacement& placement, ServiceContainer* out) {
   const bool secret = std::string_view(kind) == "secret";
   for (const auto& reference : references) {
     const auto it = sources.find(reference.source);
-    if (it == sources.end()) return Error::not_found(fmt::format("undefined {} {}", kind, reference.source));
+    if (it == sources.end())
+      return Error::not_found(fmt::format("undefined {} {}", kind, reference.source));
     const compose::FileSource& source = it->second;
-    if (source.external) return Error::at(source.where, fmt::format("unsupported external {} {}", kind, reference.source));
+    if (source.external)
+      return Error::at(source.where,
+                       fmt::format("unsupported external {} {}", kind, reference.source));
     MountConfig mount;
     mount.type = "bind";
     mount.read_only = true;
@@ -69,13 +75,16 @@ Status add_files(const compose::Project& project, const std::vector<compose::Fil
       mount.source = source.file;
     } else {
       ServiceContainer::InjectedFile file;
-      file.path = placement.files_directory / fmt::format("{}-{}-{}", kind, placement.container_name, reference.source);
+      file.path = placement.files_directory /
+                  fmt::format("{}-{}-{}", kind, placement.container_name, reference.source);
       file.text = source.content;
       if (!source.environment.empty()) {
         const auto value = project.environment.find(source.environment);
         if (value == project.environment.end()) {
-          return Error::at(source.where, fmt::format("environment variable \"{}\" required by {} \"{}\" is not set",
-                                                     source.environment, kind, source.name));
+          return Error::at(
+              source.where,
+              fmt::format("environment variable \"{}\" required by {} \"{}\" is not set",
+                          source.environment, kind, source.name));
         }
         file.text = value->second;
       }
@@ -110,7 +119,8 @@ void set_restart_policy(const compose::Service& service, ContainerConfig* config
     if (condition == "none" || condition == "no") {
       text = "no";
     } else if (condition == "on-failure") {
-      text = policy.max_attempts ? fmt::format("on-failure:{}", *policy.max_attempts) : "on-failure";
+      text =
+          policy.max_attempts ? fmt::format("on-failure:{}", *policy.max_attempts) : "on-failure";
     } else if (condition == "unless-stopped") {
       text = condition;
     } else {
@@ -138,22 +148,25 @@ void set_resources(const compose::Service& service, ContainerConfig* config) {
   if (service.blkio_config) r.blkio_weight = service.blkio_config->weight;
   if (!service.deploy) return;
   if (const auto& limits = service.deploy->limits) {
-    if (limits->cpus != 0) r.nano_cpus = static_cast<std::int64_t>(static_cast<double>(limits->cpus) * 1e9 + 0.5);
+    if (limits->cpus != 0)
+      r.nano_cpus = static_cast<std::int64_t>(static_cast<double>(limits->cpus) * 1e9 + 0.5);
     if (limits->memory != 0) r.memory = limits->memory;
     if (limits->pids != 0) r.pids_limit = limits->pids;
   }
-  if (const auto& reservations = service.deploy->reservations; reservations && reservations->memory != 0) {
+  if (const auto& reservations = service.deploy->reservations;
+      reservations && reservations->memory != 0) {
     r.memory_reservation = reservations->memory;
   }
 }
 
-Status set_networks(const compose::Project& project, const compose::Service& service, const ServicePlacement& placement,
-                    ContainerConfig* config) {
+Status set_networks(const compose::Project& project, const compose::Service& service,
+                    const ServicePlacement& placement, ContainerConfig* config) {
   if (!service.network_mode.empty()) {
     config->network_mode = TRY(namespace_mode(service.network_mode, placement));
     return ok_status();
   }
-  // links are names for this container alone; the engine resolves them when it is asked: netd/names.h.
+  // links are names for this container alone; the engine resolves them when it is asked:
+  // netd/names.h.
   std::vector<std::string> links;
   for (const auto& link : service.links) {
     const std::size_t colon = link.find(':');
@@ -169,7 +182,9 @@ Status set_networks(const compose::Project& project, const compose::Service& ser
     endpoint.aliases = {placement.container_name};
     if (!placement.one_off || placement.use_aliases) {
       endpoint.aliases.push_back(service.name);
-      if (options) endpoint.aliases.insert(endpoint.aliases.end(), options->aliases.begin(), options->aliases.end());
+      if (options)
+        endpoint.aliases.insert(endpoint.aliases.end(), options->aliases.begin(),
+                                options->aliases.end());
     }
     endpoint.links = links;
     for (const auto& link : service.external_links) {
@@ -197,7 +212,8 @@ Status set_networks(const compose::Project& project, const compose::Service& ser
   return ok_status();
 }
 
-Status set_volumes_from(const compose::Service& service, const ServicePlacement& placement, ContainerConfig* config) {
+Status set_volumes_from(const compose::Service& service, const ServicePlacement& placement,
+                        ContainerConfig* config) {
   static constexpr std::string_view kContainer = "container:";
   for (const auto& entry : service.volumes_from) {
     if (entry.rfind(kContainer, 0) == 0) {
@@ -206,7 +222,8 @@ Status set_volumes_from(const compose::Service& service, const ServicePlacement&
     }
     const std::size_t colon = entry.find(':');
     std::string source = TRY(placement.container_of(entry.substr(0, colon)));
-    config->volumes_from.push_back(colon == std::string::npos ? source : source + entry.substr(colon));
+    config->volumes_from.push_back(colon == std::string::npos ? source
+                                                              : source + entry.substr(colon));
   }
   return ok_status();
 }
@@ -217,7 +234,8 @@ std::string image_of_service(const compose::Project& project, const compose::Ser
   return service.image.empty() ? project.name + "-" + service.name : service.image;
 }
 
-Result<ServiceContainer> container_of_service(const compose::Project& project, const compose::Service& service,
+Result<ServiceContainer> container_of_service(const compose::Project& project,
+                                              const compose::Service& service,
                                               const ServicePlacement& placement) {
   ServiceContainer out;
   ContainerConfig& c = out.config;
@@ -231,7 +249,8 @@ Result<ServiceContainer> container_of_service(const compose::Project& project, c
   c.domainname = service.domainname;
   c.labels = service.labels;
   for (const auto& [key, value] : placement.labels) c.labels[key] = value;
-  for (const auto& port : service.expose) c.exposed_ports.insert(port.find('/') == std::string::npos ? port + "/tcp" : port);
+  for (const auto& port : service.expose)
+    c.exposed_ports.insert(port.find('/') == std::string::npos ? port + "/tcp" : port);
   for (const auto& port : service.ports) {
     c.exposed_ports.insert(fmt::format("{}/{}", port.target, port.protocol));
     if (placement.one_off && !placement.service_ports) continue;
@@ -241,7 +260,8 @@ Result<ServiceContainer> container_of_service(const compose::Project& project, c
   c.open_stdin = service.stdin_open;
   c.stop_signal = service.stop_signal;
   if (service.stop_grace_period) {
-    c.stop_timeout = static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(*service.stop_grace_period).count());
+    c.stop_timeout = static_cast<int>(
+        std::chrono::duration_cast<std::chrono::seconds>(*service.stop_grace_period).count());
   }
   if (service.healthcheck) c.healthcheck = healthcheck_of(*service.healthcheck);
   for (const auto& mount : service.volumes) c.mounts.push_back(mount_of(project, mount));
@@ -282,7 +302,8 @@ Result<ServiceContainer> container_of_service(const compose::Project& project, c
   c.runtime = service.runtime;
   c.sysctls = service.sysctls;
   c.annotations = service.annotations;
-  for (const auto& [name, limit] : service.ulimits) c.ulimits.push_back({name, limit.soft, limit.hard});
+  for (const auto& [name, limit] : service.ulimits)
+    c.ulimits.push_back({name, limit.soft, limit.hard});
   for (const auto& device : service.devices) {
     c.devices.push_back({device.source, device.target.empty() ? device.source : device.target,
                          device.permissions.empty() ? "rwm" : device.permissions});

@@ -1,5 +1,6 @@
-// stackd: one engine per user. Constructs the parts, wires them, finds again what runs, serves the API, and leaves when
-// nothing is left to supervise (with --on-demand, as the command line client starts it).
+// stackd: one engine per user. Constructs the parts, wires them, finds again what runs, serves the
+// API, and leaves when nothing is left to supervise (with --on-demand, as the command line client
+// starts it).
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -33,7 +34,8 @@ constexpr std::chrono::seconds kIdleTime{3};
 
 std::filesystem::path path_from(const char* variable, const char* fallback) {
   const char* value = ::getenv(variable);
-  return value != nullptr && *value != '\0' ? std::filesystem::path(value) : std::filesystem::path(fallback);
+  return value != nullptr && *value != '\0' ? std::filesystem::path(value)
+                                            : std::filesystem::path(fallback);
 }
 
 Paths default_paths() {
@@ -48,8 +50,8 @@ Paths default_paths() {
 bool anything_to_supervise(const Services& services, const api::HttpServer& server) {
   if (server.active() > 0 || services.projects->busy()) return true;
   for (const Container* c : services.containers->list()) {
-    if (c->status == RunState::kRunning || c->status == RunState::kPaused || c->status == RunState::kRestarting ||
-        c->status == RunState::kRemoving) {
+    if (c->status == RunState::kRunning || c->status == RunState::kPaused ||
+        c->status == RunState::kRestarting || c->status == RunState::kRemoving) {
       return true;
     }
   }
@@ -58,7 +60,8 @@ bool anything_to_supervise(const Services& services, const api::HttpServer& serv
 
 Status serve(bool on_demand) {
   if (::geteuid() != 0) {
-    return Error::invalid("stackd must run as root").fix("Use sudo, or start it from a root shell.");
+    return Error::invalid("stackd must run as root")
+        .fix("Use sudo, or start it from a root shell.");
   }
   const Paths paths = default_paths();
   TRY(make_directories(paths.root, 0711));
@@ -72,7 +75,8 @@ Status serve(bool on_demand) {
   auto state = TRY(StateStore::open(paths.root / "state.db"));
   auto store = TRY(images::Store::open(paths.root / "images"));
   auto runtime = TRY(runtime::Runtime::open({paths.programs / "stack-shim", paths.root / "cache"}));
-  netd::NetdClient netd(loop, {(paths.programs / "stack-netd").string(), (paths.run / "netd.sock").string()});
+  netd::NetdClient netd(
+      loop, {(paths.programs / "stack-netd").string(), (paths.run / "netd.sock").string()});
 
   Services services{paths, loop, pool, long_pool, clock, events, *state, *store, runtime, netd};
   Volumes volumes(services);
@@ -95,7 +99,8 @@ Status serve(bool on_demand) {
   netd.settle();
   projects.adopt();
 
-  auto server = TRY(api::HttpServer::listen(loop, paths.run / "stack.sock", api::make_router(services)));
+  auto server =
+      TRY(api::HttpServer::listen(loop, paths.run / "stack.sock", api::make_router(services)));
   log_info("stackd is ready at {}", (paths.run / "stack.sock").string());
 
   const auto leave = [&](int) { loop.stop(); };

@@ -27,21 +27,25 @@ Error sqlite_error(sqlite3* db, const std::string& what) {
   struct statvfs disk {};
   // SQLite calls a full disk "disk I/O error" where its shared memory does not fit.
   if (code == SQLITE_FULL ||
-      (code == SQLITE_IOERR && file != nullptr && ::statvfs(std::filesystem::path(file).parent_path().c_str(), &disk) == 0 &&
+      (code == SQLITE_IOERR && file != nullptr &&
+       ::statvfs(std::filesystem::path(file).parent_path().c_str(), &disk) == 0 &&
        disk.f_bavail * disk.f_bsize < 1U << 20U)) {
-    return Error::os(ENOSPC, "state store: " + what).fix("Free some space on the disk that holds it.");
+    return Error::os(ENOSPC, "state store: " + what)
+        .fix("Free some space on the disk that holds it.");
   }
   return Error::make(ErrorKind::kOs, "state store: " + what + ": " + sqlite3_errmsg(db));
 }
 
 Result<Statement> prepare(sqlite3* db, const char* sql) {
   sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v2(db, sql, -1, &statement, nullptr) != SQLITE_OK) return sqlite_error(db, sql);
+  if (sqlite3_prepare_v2(db, sql, -1, &statement, nullptr) != SQLITE_OK)
+    return sqlite_error(db, sql);
   return Statement(statement);
 }
 
 Status bind_text(sqlite3* db, sqlite3_stmt* statement, int index, const std::string& text) {
-  if (sqlite3_bind_text(statement, index, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT) != SQLITE_OK) {
+  if (sqlite3_bind_text(statement, index, text.data(), static_cast<int>(text.size()),
+                        SQLITE_TRANSIENT) != SQLITE_OK) {
     return sqlite_error(db, "bind");
   }
   return ok_status();
@@ -49,7 +53,9 @@ Status bind_text(sqlite3* db, sqlite3_stmt* statement, int index, const std::str
 
 std::string column(sqlite3_stmt* statement, int index) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, index));
-  return text != nullptr ? std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement, index))) : std::string();
+  return text != nullptr
+             ? std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement, index)))
+             : std::string();
 }
 
 }  // namespace
@@ -67,34 +73,42 @@ Result<std::unique_ptr<StateStore>> StateStore::open(const std::filesystem::path
   auto impl = std::make_unique<Impl>();
   // An engine that was killed holds its lock until the kernel has taken it apart.
   auto lock = lock_file(file.string() + ".lock", false);
-  for (int tries = 0; !lock.ok() && lock.error().kind == ErrorKind::kConflict && tries < 100; ++tries) {
+  for (int tries = 0; !lock.ok() && lock.error().kind == ErrorKind::kConflict && tries < 100;
+       ++tries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     lock = lock_file(file.string() + ".lock", false);
   }
   impl->lock = TRY(std::move(lock));
   sqlite3* db = nullptr;
-  const int rc = sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int rc = sqlite3_open_v2(
+      file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   impl->db.reset(db);
   if (rc != SQLITE_OK) return sqlite_error(db, file.string());
-  // NORMAL in WAL mode may lose the last transactions on power loss, never on a crash of ours, and never consistency:
-  // sqlite.org/pragma.html#pragma_synchronous. What runs is observed anyway.
+  // NORMAL in WAL mode may lose the last transactions on power loss, never on a crash of ours, and
+  // never consistency: sqlite.org/pragma.html#pragma_synchronous. What runs is observed anyway.
   static constexpr const char* kSetUp =
-      "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-512; PRAGMA mmap_size=0;"
-      "CREATE TABLE IF NOT EXISTS documents (kind TEXT NOT NULL, key TEXT NOT NULL, document TEXT NOT NULL,"
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-512; PRAGMA "
+      "mmap_size=0;"
+      "CREATE TABLE IF NOT EXISTS documents (kind TEXT NOT NULL, key TEXT NOT NULL, document TEXT "
+      "NOT NULL,"
       " PRIMARY KEY (kind, key)) WITHOUT ROWID;";
-  if (sqlite3_exec(db, kSetUp, nullptr, nullptr, nullptr) != SQLITE_OK) return sqlite_error(db, file.string());
-  impl->put = TRY(prepare(db, "INSERT OR REPLACE INTO documents (kind, key, document) VALUES (?, ?, ?)"));
+  if (sqlite3_exec(db, kSetUp, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return sqlite_error(db, file.string());
+  impl->put =
+      TRY(prepare(db, "INSERT OR REPLACE INTO documents (kind, key, document) VALUES (?, ?, ?)"));
   impl->erase = TRY(prepare(db, "DELETE FROM documents WHERE kind = ? AND key = ?"));
   return std::unique_ptr<StateStore>(new StateStore(std::move(impl)));
 }
 
-Status StateStore::put(const std::string& kind, const std::string& key, const std::string& document) {
+Status StateStore::put(const std::string& kind, const std::string& key,
+                       const std::string& document) {
   sqlite3_stmt* statement = impl_->put.get();
   sqlite3_reset(statement);
   TRY(bind_text(impl_->db.get(), statement, 1, kind));
   TRY(bind_text(impl_->db.get(), statement, 2, key));
   TRY(bind_text(impl_->db.get(), statement, 3, document));
-  if (sqlite3_step(statement) != SQLITE_DONE) return sqlite_error(impl_->db.get(), "writing " + kind + " " + key);
+  if (sqlite3_step(statement) != SQLITE_DONE)
+    return sqlite_error(impl_->db.get(), "writing " + kind + " " + key);
   return ok_status();
 }
 
@@ -103,16 +117,20 @@ Status StateStore::erase(const std::string& kind, const std::string& key) {
   sqlite3_reset(statement);
   TRY(bind_text(impl_->db.get(), statement, 1, kind));
   TRY(bind_text(impl_->db.get(), statement, 2, key));
-  if (sqlite3_step(statement) != SQLITE_DONE) return sqlite_error(impl_->db.get(), "erasing " + kind + " " + key);
+  if (sqlite3_step(statement) != SQLITE_DONE)
+    return sqlite_error(impl_->db.get(), "erasing " + kind + " " + key);
   return ok_status();
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> StateStore::all(const std::string& kind) const {
-  const Statement statement = TRY(prepare(impl_->db.get(), "SELECT key, document FROM documents WHERE kind = ?"));
+Result<std::vector<std::pair<std::string, std::string>>> StateStore::all(
+    const std::string& kind) const {
+  const Statement statement =
+      TRY(prepare(impl_->db.get(), "SELECT key, document FROM documents WHERE kind = ?"));
   TRY(bind_text(impl_->db.get(), statement.get(), 1, kind));
   std::vector<std::pair<std::string, std::string>> rows;
   int rc = 0;
-  while ((rc = sqlite3_step(statement.get())) == SQLITE_ROW) rows.emplace_back(column(statement.get(), 0), column(statement.get(), 1));
+  while ((rc = sqlite3_step(statement.get())) == SQLITE_ROW)
+    rows.emplace_back(column(statement.get(), 0), column(statement.get(), 1));
   if (rc != SQLITE_DONE) return sqlite_error(impl_->db.get(), "reading " + kind + " records");
   return rows;
 }

@@ -1,5 +1,5 @@
-// What must survive the engine: one SQLite file (WAL, synchronous=NORMAL), documents by kind and key. Loop thread only.
-// kind is "container", "network", "volume" or "project".
+// What must survive the engine: one SQLite file (WAL, synchronous=NORMAL), documents by kind and
+// key. Loop thread only. kind is "container", "network", "volume" or "project".
 #pragma once
 
 #include <filesystem>

@@ -27,7 +27,9 @@ template <typename T>
 T on_loop(EventLoop& loop, std::function<void(std::function<void(T)>)> fn) {
   auto promise = std::make_shared<std::promise<T>>();
   auto future = promise->get_future();
-  loop.post([fn = std::move(fn), promise] { fn([promise](T value) { promise->set_value(std::move(value)); }); });
+  loop.post([fn = std::move(fn), promise] {
+    fn([promise](T value) { promise->set_value(std::move(value)); });
+  });
   return future.get();
 }
 
@@ -38,7 +40,9 @@ class FrameReader {
   void feed(std::string_view bytes) {
     buffer_.append(bytes);
     while (buffer_.size() >= 8) {
-      const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(buffer_[i])); };
+      const auto byte = [&](std::size_t i) {
+        return static_cast<std::size_t>(static_cast<unsigned char>(buffer_[i]));
+      };
       const std::size_t length = byte(4) << 24U | byte(5) << 16U | byte(6) << 8U | byte(7);
       if (buffer_.size() < 8 + length) return;
       output_(buffer_[0] == 2 ? "stderr" : "stdout", std::string_view(buffer_).substr(8, length));
@@ -70,7 +74,8 @@ class Scratch {
 };
 
 // The host side of one RUN --mount. kBind sources are resolved below their root by descriptor.
-Result<runtime::MountOption> mount_option(const images::RunMount& mount, const std::filesystem::path& scratch, int index) {
+Result<runtime::MountOption> mount_option(const images::RunMount& mount,
+                                          const std::filesystem::path& scratch, int index) {
   runtime::MountOption option;
   option.target = mount.target;
   option.read_only = mount.read_only;
@@ -100,16 +105,18 @@ Result<runtime::MountOption> mount_option(const images::RunMount& mount, const s
   }
   for (const auto& root : mount.source_root) {
     const Fd root_fd = TRY(open_fd(root, O_RDONLY | O_DIRECTORY));
-    auto source = images::open_in_root(root_fd.get(), mount.source_path.empty() ? "/" : mount.source_path, O_PATH);
+    auto source = images::open_in_root(root_fd.get(),
+                                       mount.source_path.empty() ? "/" : mount.source_path, O_PATH);
     if (!source.ok()) continue;
-    option.source = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(source->get())).string();
+    option.source =
+        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(source->get())).string();
     return option;
   }
   return Error::not_found("RUN --mount: \"" + mount.source_path + "\" does not exist");
 }
 
-Result<int> pump(const Fd& stream, const std::filesystem::path& run_dir, const Fd& shim, const images::OutputCallback& output,
-                 std::stop_token stop) {
+Result<int> pump(const Fd& stream, const std::filesystem::path& run_dir, const Fd& shim,
+                 const images::OutputCallback& output, std::stop_token stop) {
   FrameReader reader(output);
   bool killed = false;
   char buffer[32768];
@@ -128,7 +135,8 @@ Result<int> pump(const Fd& stream, const std::filesystem::path& run_dir, const F
       }
     }
     if (waiting[1].revents != 0) break;
-    if (waiting[0].revents != 0) (void)::poll(&waiting[1], 1, 200);  // the stream has ended, the shim has not yet
+    if (waiting[0].revents != 0)
+      (void)::poll(&waiting[1], 1, 200);  // the stream has ended, the shim has not yet
   }
   if (killed) return Error::make(ErrorKind::kCancelled, "cancelled");
   const auto record = TRY(runtime::read_exit(run_dir));
@@ -137,7 +145,8 @@ Result<int> pump(const Fd& stream, const std::filesystem::path& run_dir, const F
 
 }  // namespace
 
-Result<int> ContainerStepRunner::run(const images::RunStep& step, const images::OutputCallback& output, std::stop_token stop) {
+Result<int> ContainerStepRunner::run(const images::RunStep& step,
+                                     const images::OutputCallback& output, std::stop_token stop) {
   const std::string id = random_hex(64);
   const Scratch scratch(services_.paths.run / "builds" / id);
   TRY(make_directories(scratch.path(), 0700));
@@ -150,21 +159,23 @@ Result<int> ContainerStepRunner::run(const images::RunStep& step, const images::
   c.config.extra_hosts = step.extra_hosts;
   if (isolated) {
     using Assigned = Result<StepNetwork>;
-    auto assigned = on_loop<std::shared_ptr<Assigned>>(services_.loop, [&](std::function<void(std::shared_ptr<Assigned>)> done) {
-      const bool standard = step.network_mode.empty() || step.network_mode == "default";
-      const auto find = [&]() -> Assigned {
-        const auto* network = TRY(services_.networks->find(standard ? "bridge" : step.network_mode));
-        StepNetwork found;
-        found.endpoint.network_id = network->id;
-        found.endpoint.network_name = network->config.name;
-        found.endpoint.interface = "eth0";
-        found.endpoint.host_veth = netd::veth_name(id, 0);
-        TRY(services_.networks->assign(*network, &found.endpoint));
-        found.spec = Networks::spec_of(*network);
-        return found;
-      };
-      done(std::make_shared<Assigned>(find()));
-    });
+    auto assigned = on_loop<std::shared_ptr<Assigned>>(
+        services_.loop, [&](std::function<void(std::shared_ptr<Assigned>)> done) {
+          const bool standard = step.network_mode.empty() || step.network_mode == "default";
+          const auto find = [&]() -> Assigned {
+            const auto* network =
+                TRY(services_.networks->find(standard ? "bridge" : step.network_mode));
+            StepNetwork found;
+            found.endpoint.network_id = network->id;
+            found.endpoint.network_name = network->config.name;
+            found.endpoint.interface = "eth0";
+            found.endpoint.host_veth = netd::veth_name(id, 0);
+            TRY(services_.networks->assign(*network, &found.endpoint));
+            found.spec = Networks::spec_of(*network);
+            return found;
+          };
+          done(std::make_shared<Assigned>(find()));
+        });
     if (!assigned->ok()) return std::move(*assigned).error();
     c.endpoints.push_back((*assigned)->endpoint);
     job.networks.push_back((*assigned)->spec);
@@ -182,19 +193,23 @@ Result<int> ContainerStepRunner::run(const images::RunStep& step, const images::
     const Fd netns = TRY(prepare_network(job));
     if (isolated) {
       auto copy = std::make_shared<Fd>(TRY(duplicate(netns.get())));
-      auto known = on_loop<std::shared_ptr<Status>>(services_.loop, [&, copy](std::function<void(std::shared_ptr<Status>)> done) {
-        netd::ContainerNames names;
-        names.id = id;
-        names.name = id.substr(0, 12);
-        services_.netd.set_container(std::move(names), std::move(*copy), [done](Status s) { done(std::make_shared<Status>(std::move(s))); });
-      });
+      auto known = on_loop<std::shared_ptr<Status>>(
+          services_.loop, [&, copy](std::function<void(std::shared_ptr<Status>)> done) {
+            netd::ContainerNames names;
+            names.id = id;
+            names.name = id.substr(0, 12);
+            services_.netd.set_container(std::move(names), std::move(*copy), [done](Status s) {
+              done(std::make_shared<Status>(std::move(s)));
+            });
+          });
       if (!known->ok()) return std::move(*known).error();
     }
     NetworkIdentity identity;
     identity.hostname = step.hostname;
     identity.own_resolver = isolated;
     auto host_text = read_file("/etc/resolv.conf");
-    TRY(write_file(scratch.path() / "resolv.conf", resolv_conf(c.config, identity, host_text.ok() ? *host_text : "")));
+    TRY(write_file(scratch.path() / "resolv.conf",
+                   resolv_conf(c.config, identity, host_text.ok() ? *host_text : "")));
     TRY(write_file(scratch.path() / "hosts", hosts_file(c.config, identity, "")));
 
     runtime::ContainerOptions options;
@@ -206,7 +221,8 @@ Result<int> ContainerStepRunner::run(const images::RunStep& step, const images::
     options.hostname = step.hostname;
     options.privileged = step.privileged;
     options.shm_size = static_cast<std::uint64_t>(step.shm_size);
-    for (const auto& [name, limit] : step.ulimits) options.ulimits.push_back({name, limit.first, limit.second});
+    for (const auto& [name, limit] : step.ulimits)
+      options.ulimits.push_back({name, limit.first, limit.second});
     if (step.network_mode == "host") options.network.mode = runtime::NamespaceMode::kHost;
     for (const char* name : {"resolv.conf", "hosts"}) {
       runtime::MountOption mount;

@@ -18,7 +18,8 @@ namespace {
 bool valid_name(const std::string& name) {
   const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
   if (name.size() < 2 || !plain(name[0])) return false;
-  return std::all_of(name.begin(), name.end(), [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
+  return std::all_of(name.begin(), name.end(),
+                     [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 }  // namespace
@@ -47,13 +48,14 @@ Result<const Volume*> Volumes::create(Volume wanted) {
   if (const auto it = volumes_.find(wanted.name); it != volumes_.end()) return &it->second;
   if (!valid_name(wanted.name)) {
     return Error::invalid("create " + wanted.name + ": \"" + wanted.name +
-                          "\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are "
+                          "\" includes invalid characters for a local volume name, only "
+                          "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are "
                           "allowed. If you intended to pass a host directory, use absolute path");
   }
   if (wanted.driver.empty()) wanted.driver = "local";
   if (wanted.driver != "local") {
-    return Error::not_found("create " + wanted.name + ": error looking up volume plugin " + wanted.driver +
-                            ": plugin \"" + wanted.driver + "\" not found");
+    return Error::not_found("create " + wanted.name + ": error looking up volume plugin " +
+                            wanted.driver + ": plugin \"" + wanted.driver + "\" not found");
   }
   const auto directory = services_.paths.root / "volumes" / wanted.name / "_data";
   TRY(make_directories(services_.paths.root / "volumes", 0701));
@@ -63,7 +65,8 @@ Result<const Volume*> Volumes::create(Volume wanted) {
   wanted.mountpoint = directory.string();
   wanted.created = services_.clock.wall();
   TRY(services_.state.put("volume", wanted.name, to_record(wanted)));
-  services_.events.publish({"volume", "create", wanted.name, {{"driver", wanted.driver}}, wanted.created});
+  services_.events.publish(
+      {"volume", "create", wanted.name, {{"driver", wanted.driver}}, wanted.created});
   const auto [it, inserted] = volumes_.emplace(wanted.name, std::move(wanted));
   return &it->second;
 }
@@ -80,11 +83,14 @@ Status Volumes::remove(const std::string& name, bool force) {
                                   [&](const MountPoint& m) { return m.volume == name; });
     if (uses) users += (users.empty() ? "" : ", ") + container->id;
   }
-  if (!users.empty()) return Error::conflict("remove " + name + ": volume is in use - [" + users + "]");
-  // The data goes before the record: a crash between the two leaves a volume that can be removed again, never an orphan.
+  if (!users.empty())
+    return Error::conflict("remove " + name + ": volume is in use - [" + users + "]");
+  // The data goes before the record: a crash between the two leaves a volume that can be removed
+  // again, never an orphan.
   TRY(remove_tree(services_.paths.root / "volumes" / name));
   TRY(services_.state.erase("volume", name));
-  services_.events.publish({"volume", "destroy", name, {{"driver", it->second.driver}}, services_.clock.wall()});
+  services_.events.publish(
+      {"volume", "destroy", name, {{"driver", it->second.driver}}, services_.clock.wall()});
   volumes_.erase(it);
   return ok_status();
 }

@@ -1,4 +1,5 @@
-// Named and anonymous volumes: directories below STACK_ROOT/volumes. Loop thread only; the operations are short.
+// Named and anonymous volumes: directories below STACK_ROOT/volumes. Loop thread only; the
+// operations are short.
 #pragma once
 
 #include <map>
@@ -17,9 +18,10 @@ class Volumes {
   explicit Volumes(Services& services) : services_(services) {}
   void adopt();
 
-  // Returns the existing one when the name is taken, as Docker does. An empty name makes an anonymous volume.
+  // Returns the existing one when the name is taken, as Docker does. An empty name makes an
+  // anonymous volume.
   Result<const Volume*> create(Volume wanted);
-  Status remove(const std::string& name, bool force);  // kConflict while a container uses it
+  Status remove(const std::string& name, bool force);         // kConflict while a container uses it
   Result<const Volume*> find(const std::string& name) const;  // kNotFound: "get x: no such volume"
   std::vector<const Volume*> list() const;
 

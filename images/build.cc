@@ -204,9 +204,11 @@ Status Builder::start_stage(std::size_t index, const std::string& base, BuildSta
     }
     const Image image = TRY(find_image(name, platform));
     stage.scope.config = image.config;
-    // BuildKit gives every build a PATH, so that `ENV PATH=/opt/bin:$PATH` works on a base that says none.
+    // BuildKit gives every build a PATH, so that `ENV PATH=/opt/bin:$PATH` works on a base that
+    // says none.
     auto& env = stage.scope.config.env;
-    if (std::none_of(env.begin(), env.end(), [](const std::string& e) { return e.starts_with("PATH="); })) {
+    if (std::none_of(env.begin(), env.end(),
+                     [](const std::string& e) { return e.starts_with("PATH="); })) {
       env.insert(env.begin(), kDefaultPath);
     }
     stage.layers = TRY(store_.layers(image.id));

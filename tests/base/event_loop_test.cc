@@ -49,10 +49,11 @@ TEST(WorkerPool, ResultsArriveOnTheLoop) {
   int sum = 0;
   int left = 20;
   for (int i = 0; i < 20; ++i) {
-    pool.run([i] { return i; }, [&](int value) {
-      sum += value;
-      if (--left == 0) loop.stop();
-    });
+    pool.run([i] { return i; },
+             [&](int value) {
+               sum += value;
+               if (--left == 0) loop.stop();
+             });
   }
   loop.run();
   EXPECT_EQ(sum, 190);

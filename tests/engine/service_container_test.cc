@@ -21,7 +21,9 @@ struct Fixture {
     service.networks["default"] = std::nullopt;
     placement.container_name = "shop-web-1";
     placement.files_directory = "/run/stack/projects/shop";
-    placement.container_of = [](const std::string& name) -> Result<std::string> { return "id-of-" + name; };
+    placement.container_of = [](const std::string& name) -> Result<std::string> {
+      return "id-of-" + name;
+    };
   }
   ContainerConfig config() { return container_of_service(project, service, placement)->config; }
 };
@@ -38,7 +40,8 @@ TEST(ServiceContainer, AnswersToItsServiceAndContainerName) {
 TEST(ServiceContainer, LinksAreNamesForItAlone) {
   Fixture f;
   f.service.links = {"redis-master", "db:database"};
-  EXPECT_EQ(f.config().networks.at("shop_default").links, (Words{"redis-master:redis-master", "db:database"}));
+  EXPECT_EQ(f.config().networks.at("shop_default").links,
+            (Words{"redis-master:redis-master", "db:database"}));
 }
 
 TEST(ServiceContainer, SharesTheNamespaceOfAnotherServicesContainer) {
@@ -117,7 +120,8 @@ TEST(ServiceContainer, MissingSecretVariableSaysWhich) {
   f.service.secrets = {reference};
   const auto made = container_of_service(f.project, f.service, f.placement);
   ASSERT_FALSE(made.ok());
-  EXPECT_EQ(made.error().message, "environment variable \"TOKEN\" required by secret \"shop_token\" is not set");
+  EXPECT_EQ(made.error().message,
+            "environment variable \"TOKEN\" required by secret \"shop_token\" is not set");
 }
 
 TEST(ImageOfService, IsTheBuiltNameWithoutImage) {

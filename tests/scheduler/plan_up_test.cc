@@ -116,7 +116,8 @@ TEST(PlanUp, ReasonsToReplace) {
   changed = good;
   container(changed, "demo-web-1").networks["demo_default"] = "old-id";
   EXPECT_EQ(cause(changed), "it is not attached to network demo_default");
-  container(changed, "demo-web-1").networks.clear();  // a replacement of the network that was cut short
+  container(changed, "demo-web-1")
+      .networks.clear();  // a replacement of the network that was cut short
   container(changed, "demo-web-1").state = ContainerState::kExited;
   EXPECT_EQ(cause(changed), "it is not attached to network demo_default");
   changed = good;
