@@ -11,8 +11,8 @@ find_package(ZLIB REQUIRED)
 if(STACK_TESTS)
   find_package(GTest REQUIRED)
 endif()
-foreach(package IN ITEMS libseccomp libnl-3.0 libnl-route-3.0 libarchive sqlite3 libnftables libzstd)
+foreach(package IN ITEMS libseccomp libnl-3.0 libnl-route-3.0 libarchive sqlite3 libzstd)
   string(REGEX REPLACE "[-.0-9]" "" target ${package})
   pkg_check_modules(${target} REQUIRED IMPORTED_TARGET ${package})
 endforeach()
-# Targets: PkgConfig::libseccomp libnl libnlroute libarchive sqlite libnftables libzstd
+# Targets: PkgConfig::libseccomp libnl libnlroute libarchive sqlite libzstd

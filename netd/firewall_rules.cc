@@ -311,7 +311,7 @@ NetlinkBatch resolver_rules() {
       });
     }
   }
-  return batch.finish();
+  return std::move(batch.finish());
 }
 
 }  // namespace stack::netd

@@ -1,7 +1,6 @@
 // Netlink messages and sockets (netlink(7), rtnetlink(7)), the only transport of this folder's
-// kernel work: one batch is one sendmsg(2), with an acknowledgement of its last message only. Raw
-// on purpose: the same bytes can be sent into every container's namespace, and stack-netd needs no
-// library.
+// kernel work, on libnl: one batch is one sendmsg(2), with an acknowledgement of its last message
+// only, where libnl alone would send and wait message by message.
 #pragma once
 
 #include <linux/netlink.h>
@@ -9,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,9 +17,18 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+struct nl_msg;
+struct nl_sock;
+
 namespace stack::netd {
 
-// Consecutive messages in one buffer. Sequence numbers count from 1 in the order of begin().
+struct NetlinkFree {
+  void operator()(nl_msg* message) const;
+  void operator()(nl_sock* socket) const;
+};
+
+// Consecutive messages in one buffer. Sequence numbers count from 1 in the order of begin() and
+// add().
 class NetlinkBatch {
  public:
   template <typename Header>
@@ -28,6 +37,8 @@ class NetlinkBatch {
     append(&header, sizeof header);
   }
   void end();
+  // A whole message made by libnl or libnl-route; takes it over.
+  void add(nl_msg* message);
 
   void put(std::uint16_t type, const void* data, std::size_t size);
   void put(std::uint16_t type, std::string_view text);           // no terminator
@@ -45,17 +56,20 @@ class NetlinkBatch {
   std::size_t open(std::uint16_t type);
   void close(std::size_t nest);
 
-  std::span<const char> bytes() const { return {buffer_.data(), buffer_.size()}; }
+  // The finished messages.
+  std::span<const char> bytes() const { return {finished_.data(), finished_.size()}; }
   std::uint32_t count() const { return sequence_; }
-  bool empty() const { return buffer_.empty(); }
+  bool empty() const { return finished_.empty(); }
   void request_ack_of_last();
   std::uint16_t type_of(std::uint32_t sequence) const;
 
  private:
   void begin_raw(std::uint16_t type, std::uint16_t flags);
+  void reserve(std::size_t size);
 
-  std::vector<char> buffer_;
-  std::size_t message_ = 0;  // offset of the message under construction or the last one
+  std::unique_ptr<nl_msg, NetlinkFree> message_;  // under construction
+  std::vector<char> finished_;
+  std::size_t last_ = 0;  // offset in finished_ of the last message
   std::uint32_t sequence_ = 0;
 };
 
@@ -67,10 +81,10 @@ struct BatchFailure {
 
 class NetlinkSocket {
  public:
-  static Result<NetlinkSocket>
-  open_route();  // NETLINK_ROUTE, in the calling thread's network namespace
+  // In the calling thread's network namespace.
+  static Result<NetlinkSocket> open_route();      // NETLINK_ROUTE
   static Result<NetlinkSocket> open_netfilter();  // NETLINK_NETFILTER
-  int fd() const { return fd_.get(); }
+  int fd() const;
 
   // Sends and collects the outcome. The kernel works synchronously inside sendmsg(2). An Error is a
   // transport failure.
@@ -82,10 +96,11 @@ class NetlinkSocket {
   Result<int> request(NetlinkBatch& batch, const std::function<void(const nlmsghdr&)>& each);
 
  private:
-  explicit NetlinkSocket(Fd fd) : fd_(std::move(fd)) {}
+  explicit NetlinkSocket(std::unique_ptr<nl_sock, NetlinkFree> socket)
+      : socket_(std::move(socket)) {}
   static Result<NetlinkSocket> open(int protocol);
   Status send(const NetlinkBatch& batch);
-  Fd fd_;
+  std::unique_ptr<nl_sock, NetlinkFree> socket_;
 };
 
 // Attributes of a received message, by type (the nested and byte-order bits are cut off).

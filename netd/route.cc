@@ -3,7 +3,16 @@
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <net/if.h>
+#include <netlink/addr.h>
+#include <netlink/errno.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
 #include <sys/socket.h>
+
+#include <memory>
+#include <new>
+#include <stdexcept>
 
 namespace stack::netd {
 
@@ -16,49 +25,74 @@ void link_up(NetlinkBatch& batch, int index) {
   batch.end();
 }
 
-void add_address(NetlinkBatch& batch, int index, const Prefix& p) {
-  const std::size_t size = p.address.size();
-  ifaddrmsg header{};
-  header.ifa_family = p.address.v6 ? AF_INET6 : AF_INET;
-  header.ifa_prefixlen = static_cast<std::uint8_t>(p.length);
-  header.ifa_index = static_cast<unsigned>(index);
-  batch.begin(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, header);
-  batch.put(IFA_LOCAL, p.address.bytes, size);
-  batch.put(IFA_ADDRESS, p.address.bytes, size);
-  if (p.address.v6) {
-    // We give out each address once; duplicate address detection would only keep it unusable for a
-    // second.
-    batch.put_u32(IFA_FLAGS, IFA_F_NODAD);
-  } else if (p.length < 31) {
-    batch.put(IFA_BROADCAST, last_address(p).bytes, size);
-  }
-  batch.end();
-}
-
 namespace {
 
-rtmsg default_route(bool v6) {
-  rtmsg route{};
-  route.rtm_family = v6 ? AF_INET6 : AF_INET;
-  route.rtm_table = RT_TABLE_MAIN;
-  route.rtm_protocol = RTPROT_BOOT;
-  route.rtm_scope = RT_SCOPE_UNIVERSE;
-  route.rtm_type = RTN_UNICAST;
+struct ObjectFree {
+  void operator()(nl_addr* address) const { ::nl_addr_put(address); }
+  void operator()(rtnl_addr* address) const { ::rtnl_addr_put(address); }
+  void operator()(rtnl_route* route) const { ::rtnl_route_put(route); }
+};
+template <typename T>
+using Object = std::unique_ptr<T, ObjectFree>;
+
+Object<nl_addr> nl_address(const Address& a) {
+  return Object<nl_addr>(::nl_addr_build(a.v6 ? AF_INET6 : AF_INET, a.bytes, a.size()));
+}
+
+// libnl-route's builders fail for want of memory or of an attribute that the kernel needs.
+void built(int result) {
+  if (result == -NLE_NOMEM) throw std::bad_alloc();
+  if (result < 0) throw std::logic_error(::nl_geterror(result));
+}
+
+Object<rtnl_route> default_route(bool v6) {
+  Object<rtnl_route> route(::rtnl_route_alloc());
+  const int family = v6 ? AF_INET6 : AF_INET;
+  ::rtnl_route_set_family(route.get(), static_cast<std::uint8_t>(family));
+  const Object<nl_addr> everywhere(::nl_addr_build(family, nullptr, 0));
+  ::rtnl_route_set_dst(route.get(), everywhere.get());
+  ::rtnl_route_set_table(route.get(), RT_TABLE_MAIN);
+  ::rtnl_route_set_protocol(route.get(), RTPROT_BOOT);
+  ::rtnl_route_set_scope(route.get(), RT_SCOPE_UNIVERSE);
+  ::rtnl_route_set_type(route.get(), RTN_UNICAST);
   return route;
 }
 
 }  // namespace
 
+void add_address(NetlinkBatch& batch, int index, const Prefix& p) {
+  const Object<rtnl_addr> address(::rtnl_addr_alloc());
+  const Object<nl_addr> local = nl_address(p.address);
+  ::nl_addr_set_prefixlen(local.get(), p.length);
+  ::rtnl_addr_set_ifindex(address.get(), index);
+  ::rtnl_addr_set_local(address.get(), local.get());
+  if (p.address.v6) {
+    // We give out each address once; duplicate address detection would only keep it unusable for a
+    // second.
+    ::rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
+  } else if (p.length < 31) {
+    ::rtnl_addr_set_broadcast(address.get(), nl_address(last_address(p)).get());
+  }
+  nl_msg* message = nullptr;
+  built(::rtnl_addr_build_add_request(address.get(), NLM_F_CREATE | NLM_F_REPLACE, &message));
+  batch.add(message);
+}
+
 void replace_default_route(NetlinkBatch& batch, int index, const Address& gateway) {
-  batch.begin(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, default_route(gateway.v6));
-  batch.put(RTA_GATEWAY, gateway.bytes, gateway.size());
-  batch.put_u32(RTA_OIF, static_cast<std::uint32_t>(index));
-  batch.end();
+  const Object<rtnl_route> route = default_route(gateway.v6);
+  rtnl_nexthop* hop = ::rtnl_route_nh_alloc();  // the route takes it over
+  ::rtnl_route_nh_set_ifindex(hop, index);
+  ::rtnl_route_nh_set_gateway(hop, nl_address(gateway).get());
+  ::rtnl_route_add_nexthop(route.get(), hop);
+  nl_msg* message = nullptr;
+  built(::rtnl_route_build_add_request(route.get(), NLM_F_CREATE | NLM_F_REPLACE, &message));
+  batch.add(message);
 }
 
 void delete_default_route(NetlinkBatch& batch, bool v6) {
-  batch.begin(RTM_DELROUTE, 0, default_route(v6));
-  batch.end();
+  nl_msg* message = nullptr;
+  built(::rtnl_route_build_del_request(default_route(v6).get(), 0, &message));
+  batch.add(message);
 }
 
 Result<std::vector<Link>> list_links(NetlinkSocket& socket) {

@@ -3,7 +3,7 @@
 # To build the programs.
 packages_build=(
     cmake g++ ninja-build pkg-config
-    libarchive-dev libboost1.81-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libisal-dev libnftables-dev
+    libarchive-dev libboost1.81-dev libcurl4-openssl-dev libfmt-dev libisal-dev
     libnl-3-dev libnl-route-3-dev libseccomp-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev
     libzstd-dev nlohmann-json3-dev zlib1g-dev
 )
