@@ -117,6 +117,12 @@ struct ThrottleDevice {
   bool operator==(const ThrottleDevice&) const = default;
 };
 
+struct HugepageLimit {
+  std::string page_size;  // "2MB"
+  std::uint64_t limit = 0;
+  bool operator==(const HugepageLimit&) const = default;
+};
+
 // Limits. Absent means "leave it"; -1 means unlimited where a limit can be.
 struct Resources {
   std::vector<DeviceRule> devices;  // in order, the last match wins
@@ -139,8 +145,8 @@ struct Resources {
   std::vector<WeightDevice> blkio_weight_device;
   std::vector<ThrottleDevice> throttle_read_bps, throttle_write_bps, throttle_read_iops,
       throttle_write_iops;
-  std::vector<std::pair<std::string, std::uint64_t>> hugepage_limits;  // {"2MB", bytes}
-  std::map<std::string, std::string> unified;                          // cgroup v2 only
+  std::vector<HugepageLimit> hugepage_limits;
+  std::map<std::string, std::string> unified;  // cgroup v2 only
   bool operator==(const Resources&) const = default;
 };
 
