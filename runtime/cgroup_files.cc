@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "base/files.h"
 #include "runtime/container.h"
@@ -111,11 +112,27 @@ void remove_empty_parents(const std::string& mount_point, const std::string& pat
   }
 }
 
-Result<std::vector<pid_t>> read_pids(const std::string& file) {
-  const std::string text = TRY(read_file(file));
+namespace {
+Result<std::vector<pid_t>> read_pids(const std::filesystem::path& group) {
+  const std::string text = TRY(read_file(group / "cgroup.procs"));
   std::vector<pid_t> pids;
   for (const auto& line : split(text, '\n'))
     pids.push_back(static_cast<pid_t>(std::atol(line.c_str())));
+  return pids;
+}
+}  // namespace
+
+Result<std::vector<pid_t>> read_pids_below(const std::string& group) {
+  std::vector<pid_t> pids = TRY(read_pids(group));
+  std::error_code error;
+  for (auto it = std::filesystem::recursive_directory_iterator(group, error);
+       !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
+    if (!it->is_directory(error)) continue;
+    // A group may go while it is looked at.
+    if (const auto more = read_pids(it->path()); more.ok()) {
+      pids.insert(pids.end(), more->begin(), more->end());
+    }
+  }
   return pids;
 }
 

@@ -23,7 +23,8 @@ Status write_cgroup_file(const std::string& path, std::string_view value);
 Status remove_cgroup_tree(const std::string& directory);
 // Removes `path`'s parents ("/a" of "/a/b/c", never the root) as long as they are empty.
 void remove_empty_parents(const std::string& mount_point, const std::string& path);
-Result<std::vector<pid_t>> read_pids(const std::string& file);
+// The members of a group and of the groups that the container has made below it.
+Result<std::vector<pid_t>> read_pids_below(const std::string& group);
 
 // "name value" lines.
 std::vector<std::pair<std::string, std::uint64_t>> read_counters(const std::string& file);

@@ -103,19 +103,7 @@ class CgroupV1 final : public CgroupSystem {
 
   Result<std::vector<pid_t>> processes(const std::string& path) const override {
     const std::string base = unified_.empty() ? v1_.front().point : unified_;
-    auto pids = read_pids(base + path + "/cgroup.procs");
-    // The container may have made groups of its own below.
-    std::error_code error;
-    if (pids.ok()) {
-      for (auto it = std::filesystem::recursive_directory_iterator(base + path, error);
-           !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
-        if (!it->is_directory(error)) continue;
-        if (auto more = read_pids(it->path().string() + "/cgroup.procs"); more.ok()) {
-          pids->insert(pids->end(), more->begin(), more->end());
-        }
-      }
-    }
-    return pids;
+    return read_pids_below(base + path);
   }
 
   Status kill(const std::string& path) const override {

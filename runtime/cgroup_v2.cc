@@ -66,18 +66,7 @@ class CgroupV2 final : public CgroupSystem {
   }
 
   Result<std::vector<pid_t>> processes(const std::string& path) const override {
-    auto pids = read_pids(root_ + path + "/cgroup.procs");
-    std::error_code error;
-    if (pids.ok()) {
-      for (auto it = std::filesystem::recursive_directory_iterator(root_ + path, error);
-           !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
-        if (!it->is_directory(error)) continue;
-        if (auto more = read_pids(it->path().string() + "/cgroup.procs"); more.ok()) {
-          pids->insert(pids->end(), more->begin(), more->end());
-        }
-      }
-    }
-    return pids;
+    return read_pids_below(root_ + path);
   }
 
   Status kill(const std::string& path) const override {
