@@ -11,6 +11,7 @@
 #include "cli/json_text.h"
 #include "cli/verbs.h"
 #include "compose/config_hash.h"
+#include "compose/explain.h"
 #include "compose/loader.h"
 #include "compose/render.h"
 
@@ -19,7 +20,11 @@ namespace stack::cli {
 namespace {
 
 constexpr FlagSpec kFlags[] = {
+    {"diagnostics", 0, FlagType::kBool,
+     "Print all errors, warnings and notes; for editors with --format json"},
     {"environment", 0, FlagType::kBool, "Print environment used for interpolation."},
+    {"explain", 0, FlagType::kString,
+     "Print where the value at a path (services.web.ports[0]) or of a variable comes from"},
     {"format", 0, FlagType::kString, "Format the output. Values: [yaml | json]", "yaml"},
     {"hash", 0, FlagType::kString, "Print the service config hash, one per line."},
     {"images", 0, FlagType::kBool, "Print the image names, one per line."},
@@ -142,6 +147,29 @@ Result<std::string> aspect(const Arguments& args, const compose::Project& projec
   return Error::invalid(fmt::format("unsupported format \"{}\"", format)).fix("Use yaml or json.");
 }
 
+// Everything that there is to say about the files, on standard output; 1 when they have errors.
+Result<int> diagnostics(compose::LoadOptions options, const std::string& format) {
+  options.lint = true;
+  const auto loaded = compose::load(options);
+  const auto* errors = std::get_if<compose::LoadErrors>(&loaded);
+  const std::vector<compose::Diagnostic>& all =
+      errors != nullptr ? *errors : std::get<compose::LoadResult>(loaded).warnings;
+  print(format == "json" ? compose::to_json(all)
+                         : compose::render(all, compose::Diagnostic::Severity::kNote));
+  return errors != nullptr ? 1 : 0;
+}
+
+Result<std::string> explanation(Context& context, const compose::LoadOptions& options,
+                                const std::string& subject, const std::string& format) {
+  const auto found = compose::explain(options, subject);
+  if (const auto* errors = std::get_if<compose::LoadErrors>(&found)) {
+    TRY(context.load(options));  // reports the same errors, rendered
+    return Error::not_found(errors->back().message).fix(errors->back().hint);
+  }
+  const auto& list = std::get<std::vector<compose::Explanation>>(found);
+  return format == "json" ? compose::to_json(list) : compose::to_text(list);
+}
+
 Result<int> config(Context& context, const Arguments& args) {
   compose::LoadOptions options = context.load_options(args.positional);
   options.interpolate = !args.on("no-interpolate");
@@ -151,8 +179,11 @@ Result<int> config(Context& context, const Arguments& args) {
   options.resolve_environment = !args.on("no-env-resolution");
   // As Compose: profiles do not hide anything from --profiles.
   if (args.on("profiles")) options.profiles = {"*"};
+  if (args.on("diagnostics")) return diagnostics(std::move(options), args.text("format"));
   std::string text;
-  if (args.on("variables")) {
+  if (args.given("explain")) {
+    text = TRY(explanation(context, options, args.text("explain"), args.text("format")));
+  } else if (args.on("variables")) {
     text = TRY(variables(context, options, args.text("format")));
   } else {
     const compose::Project* project = TRY(context.load(options));

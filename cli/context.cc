@@ -46,11 +46,8 @@ Result<ProgressMode> progress_mode(const Globals& globals) {
 
 // What the loader found, as one message: every error with its place, excerpt and hint.
 Error rendered(const compose::LoadErrors& errors) {
-  std::string text;
-  for (const compose::Diagnostic& error : errors) {
-    if (!text.empty()) text += '\n';
-    text += compose::render(error);
-  }
+  std::string text = compose::render(errors, compose::Diagnostic::Severity::kWarning);
+  text.pop_back();  // the line end
   Error out = Error::invalid(text);
   if (text.find("no configuration file provided") != std::string::npos) {
     out.remedy =
@@ -99,9 +96,8 @@ Result<const compose::Project*> Context::load(const compose::LoadOptions& option
   auto loaded = compose::load(options);
   if (const auto* errors = std::get_if<compose::LoadErrors>(&loaded)) return rendered(*errors);
   auto& result = std::get<compose::LoadResult>(loaded);
-  for (const compose::Diagnostic& warning : result.warnings) {
-    (void)write_all(STDERR_FILENO, compose::render(warning) + '\n');
-  }
+  (void)write_all(STDERR_FILENO,
+                  compose::render(result.warnings, compose::Diagnostic::Severity::kWarning));
   loaded_ = std::make_unique<Loaded>(Loaded{std::move(result.project)});
   return &loaded_->project;
 }

@@ -3,26 +3,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdint>
+
+#include "base/utf8.h"
 
 namespace stack::cli {
 
 namespace {
 
-// The code point at `at`, which moves behind it; a byte that is not UTF-8 counts as itself.
-std::uint32_t next_code_point(std::string_view text, std::size_t& at) {
-  const auto byte = [&text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at);
-  std::size_t length = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-  if (at + length > text.size()) length = 1;
-  std::uint32_t point = length == 1 ? lead : lead & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) point = (point << 6U) | (byte(at + i) & 0x3fU);
-  at += length;
-  return point;
-}
-
-std::size_t cell_count(std::uint32_t c) {
-  const auto in = [c](std::uint32_t low, std::uint32_t high) { return c >= low && c <= high; };
+std::size_t cell_count(char32_t c) {
+  const auto in = [c](char32_t low, char32_t high) { return c >= low && c <= high; };
   if (c < 0x20 || c == 0x7f) return 0;
   if (in(0x300, 0x36f) || in(0x200b, 0x200f) || in(0xfe00, 0xfe0f) || in(0x20d0, 0x20ff)) return 0;
   if (in(0x1100, 0x115f) || in(0x2e80, 0x303e) || in(0x3041, 0xa4cf) || in(0xac00, 0xd7a3) ||
@@ -44,7 +33,7 @@ std::size_t display_width(std::string_view text) {
       ++at;
       continue;
     }
-    width += cell_count(next_code_point(text, at));
+    width += cell_count(utf8::next(text, at));
   }
   return width;
 }

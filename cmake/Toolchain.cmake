@@ -1,4 +1,5 @@
 option(STACK_TESTS "Build the tests" ON)
+option(STACK_FUZZ "Build only the fuzzers, with clang (tests/fuzz/run.sh)" OFF)
 option(STACK_PCH "Use precompiled headers" ON)
 set(STACK_SANITIZE "" CACHE STRING "Sanitizers: address,undefined or thread; empty for none")
 
@@ -23,6 +24,12 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
     # g++ 12 sees overlaps and overruns in inlined std::string code that are not there (gcc bugs 105329, 105651).
     add_compile_options(-Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
+endif()
+if(STACK_FUZZ)
+  # Every call is checked and counted; warnings are g++'s business. -O1 compiles in half the time.
+  add_compile_options(-w -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=address,undefined)
+  set(STACK_SANITIZE "")
 endif()
 if(STACK_SANITIZE)
   add_compile_options(-fsanitize=${STACK_SANITIZE} -fno-omit-frame-pointer)

@@ -24,6 +24,7 @@ class ProjectChecker {
       : project_(project), root_(root), report_(report) {}
 
   void run() {
+    const Report::Pass pass(report_, "inconsistent");
     for (const auto& [name, service] : project_.services) {
       check_image(service);
       check_networks(service);
@@ -32,17 +33,17 @@ class ProjectChecker {
       check_scale(service);
     }
     check_container_names();
-    if (!report_.failed()) check_cycles();
+    check_cycles();
   }
 
  private:
   void check_image(const Service& s) {
-    if (s.image.empty() && !s.build && !s.provider) {
+    if (s.image.empty() && !s.build && !s.provider && !report_.damaged("services", s.name)) {
       report_.error(place_of(root_, {"services", s.name}),
                     fmt::format("service \"{}\" has neither an image nor a build context "
                                 "specified{}",
                                 s.name, kInvalid),
-                    "say `image:` or `build:`");
+                    "say `image:` or `build:`", "no-image");
     }
     if (s.build && !s.build->dockerfile.empty() && !s.build->dockerfile_inline.empty()) {
       report_.error(place_of(root_, {"services", s.name, "build", "dockerfile_inline"}),
@@ -115,17 +116,21 @@ class ProjectChecker {
 
   void undefined(const Service& s, At at, const char* kind, const std::string& name,
                  const std::vector<std::string>& known, const char* section) {
+    if (report_.damaged(section, name)) return;
     std::string hint = did_you_mean(name, known);
     if (hint.empty()) hint = fmt::format("declare it under the top-level `{}:`", section);
     report_.error(
         place_of(root_, {"services", s.name, at.list, at.item}),
         fmt::format("service \"{}\" refers to undefined {} {}{}", s.name, kind, name, kInvalid),
-        hint);
+        hint, fmt::format("undefined-{}", section));
   }
 
   void check_dependencies(const Service& s) {
     for (const auto& [on, dependency] : s.depends_on) {
-      if (project_.services.count(on) > 0 || !dependency.required) continue;
+      if (project_.services.count(on) > 0 || !dependency.required ||
+          report_.damaged("services", on)) {
+        continue;
+      }
       std::string hint;
       const auto disabled = project_.disabled_services.find(on);
       if (disabled != project_.disabled_services.end()) {
@@ -141,7 +146,7 @@ class ProjectChecker {
       report_.error(
           dependency_place(s, on),
           fmt::format("service \"{}\" depends on undefined service \"{}\"{}", s.name, on, kInvalid),
-          hint);
+          hint, "undefined-services");
     }
   }
 
@@ -211,34 +216,45 @@ class ProjectChecker {
     }
   }
 
+  // Depth first without recursion: a chain may be as long as the project.
   void check_cycles() {
     std::set<std::string> done;
-    std::vector<std::string> way;
     for (const auto& [name, service] : project_.services) {
-      if (visit(name, way, done)) return;
+      if (done.contains(name)) continue;
+      std::vector<Visit> way{{&name, &service, service.depends_on.begin()}};
+      std::set<std::string_view> open{name};
+      while (!way.empty()) {
+        Visit& last = way.back();
+        if (last.next == last.service->depends_on.end()) {
+          done.insert(*last.name);
+          open.erase(*last.name);
+          way.pop_back();
+          continue;
+        }
+        const std::string& on = (last.next++)->first;
+        if (open.contains(on)) return report_cycle(way, on);
+        const auto found = project_.services.find(on);
+        if (found == project_.services.end() || done.contains(on)) continue;
+        open.insert(found->first);
+        way.push_back({&found->first, &found->second, found->second.depends_on.begin()});
+      }
     }
   }
 
-  // True when a cycle was found and reported.
-  bool visit(const std::string& name, std::vector<std::string>& way, std::set<std::string>& done) {
-    if (done.count(name) > 0) return false;
-    const auto service = project_.services.find(name);
-    if (service == project_.services.end()) return false;
-    const auto first = std::find(way.begin(), way.end(), name);
-    if (first != way.end()) {
-      std::string text;
-      for (auto it = first; it != way.end(); ++it) text += *it + " -> ";
-      report_.error(dependency_place(project_.services.at(way.back()), name),
-                    fmt::format("dependency cycle detected: {}{}", text, name));
-      return true;
-    }
-    way.push_back(name);
-    for (const auto& [on, dependency] : service->second.depends_on) {
-      if (visit(on, way, done)) return true;
-    }
-    way.pop_back();
-    done.insert(name);
-    return false;
+  struct Visit {
+    const std::string* name;
+    const Service* service;
+    decltype(Service::depends_on)::const_iterator next;
+  };
+
+  void report_cycle(const std::vector<Visit>& way, const std::string& again) {
+    auto first = way.begin();
+    while (*first->name != again) ++first;
+    std::string text;
+    for (auto it = first; it != way.end(); ++it) text += *it->name + " -> ";
+    report_.error(dependency_place(*way.back().service, again),
+                  fmt::format("dependency cycle detected: {}{}", text, again),
+                  "one of these must go without the next", "dependency-cycle");
   }
 
   const Project& project_;

@@ -123,6 +123,7 @@ void each(const Node& root, std::string_view kind, const F& f) {
 }  // namespace
 
 void check_tree(const Node& root, Report& report) {
+  const Report::Pass pass(report, "inconsistent");
   each(root, "services", [&](const Entry& e) {
     check_container_name(e, report);
     check_targets(e, report);

@@ -29,10 +29,14 @@ LoadOptions default_load_options() {
     if (path != "-") return stack::read_file(path);
     return std::string(std::istreambuf_iterator<char>(std::cin), {});
   };
+  using fs_type = std::filesystem::file_type;
   options.file_kind = [](const std::string& path) {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
-    if (error || !std::filesystem::exists(status)) return FileKind::kAbsent;
+    const bool absent = error == std::errc::no_such_file_or_directory ||
+                        error == std::errc::not_a_directory || status.type() == fs_type::not_found;
+    if (absent) return FileKind::kAbsent;
+    // Whatever else hinders a look at it, reading it will say.
     return std::filesystem::is_directory(status) ? FileKind::kDirectory : FileKind::kFile;
   };
   return options;

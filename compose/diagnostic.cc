@@ -3,111 +3,113 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <numeric>
+#include <map>
 
-#include "compose/report.h"
+#include "base/json_quote.h"
 
 namespace stack::compose {
 
-std::string render(const Diagnostic& d) {
-  std::string out;
-  if (!d.where.file.empty()) {
-    out += d.where.file;
-    if (d.where.line > 0) out += fmt::format(":{}", d.where.line);
-    if (d.where.line > 0 && d.where.column > 0) out += fmt::format(":{}", d.where.column);
-    out += ": ";
+namespace {
+
+using Severity = Diagnostic::Severity;
+
+const char* name_of(Severity severity) {
+  switch (severity) {
+    case Severity::kNote:
+      return "note";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kError:
+      break;
   }
-  if (d.severity == Diagnostic::Severity::kWarning) out += "warning: ";
-  out += d.message;
-  if (!d.excerpt.empty()) {
-    out += fmt::format("\n  {}", d.excerpt);
-    if (d.where.column > 0) {
-      // Tabs are repeated so that the caret stands under its character whatever the tab width is.
-      std::string pad;
-      for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(d.where.column); ++i) {
-        pad += i < d.excerpt.size() && d.excerpt[i] == '\t' ? '\t' : ' ';
-      }
-      out += fmt::format("\n  {}^", pad);
-    }
-  }
-  for (const std::string& step : d.chain) out += fmt::format("\n  while {}", step);
-  if (!d.hint.empty()) out += fmt::format("\n  hint: {}", d.hint);
+  return "error";
+}
+
+std::string place_text(const SourceLoc& where) {
+  std::string out = where.file;
+  if (where.line > 0) out += fmt::format(":{}", where.line);
+  if (where.line > 0 && where.column > 0) out += fmt::format(":{}", where.column);
   return out;
 }
 
-Diagnostic Report::make(Diagnostic::Severity severity, Place where, std::string message,
-                        std::string hint) const {
-  Diagnostic d;
-  d.severity = severity;
-  d.where = sources_.loc(where);
-  d.message = std::move(message);
-  d.hint = std::move(hint);
-  d.excerpt = sources_.line(where);
-  d.chain.assign(chain_.rbegin(), chain_.rend());
-  return d;
-}
-
-void Report::error(Place where, std::string message, std::string hint) {
-  ++count_;
-  if (errors_.size() >= kMaxErrors) return;
-  Diagnostic d = make(Diagnostic::Severity::kError, where, std::move(message), std::move(hint));
-  if (std::find(errors_.begin(), errors_.end(), d) == errors_.end()) {
-    errors_.push_back(std::move(d));
+// Under the word of the excerpt. Tabs are repeated so that it stands there whatever their width is.
+std::string underline(const Diagnostic& d) {
+  std::string out;
+  const auto begin = static_cast<std::size_t>(d.excerpt_column - 1);
+  for (std::size_t at = 0, character = 0; character < begin; ++character) {
+    const bool tab = at < d.excerpt.size() && d.excerpt[at] == '\t';
+    out += tab ? '\t' : ' ';
+    for (++at;
+         at < d.excerpt.size() && (static_cast<unsigned char>(d.excerpt[at]) & 0xC0U) == 0x80U;)
+      ++at;
   }
-}
-
-void Report::warning(Place where, std::string message, std::string hint) {
-  Diagnostic d = make(Diagnostic::Severity::kWarning, where, std::move(message), std::move(hint));
-  if (std::find(warnings_.begin(), warnings_.end(), d) == warnings_.end()) {
-    warnings_.push_back(std::move(d));
-  }
-}
-
-namespace {
-
-// Edits, where swapping two neighbours counts as one (optimal string alignment).
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1);
-  std::vector<std::size_t> last(b.size() + 1);
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(last.begin(), last.end(), 0U);
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + cost});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], before[j - 2] + 1);
-      }
-    }
-    before.swap(last);
-    last.swap(row);
-  }
-  return last[b.size()];
+  out += '^';
+  const int width = std::min(d.end_column - d.where.column, 160);
+  if (width > 1) out.append(static_cast<std::size_t>(width - 1), '~');
+  return out;
 }
 
 }  // namespace
 
-std::string nearest(std::string_view name, const std::vector<std::string>& candidates) {
-  std::string best;
-  std::size_t best_distance =
-      std::max<std::size_t>(1, std::min<std::size_t>(3, name.size() / 3)) + 1;
-  for (const std::string& c : candidates) {
-    const std::size_t gap =
-        c.size() > name.size() ? c.size() - name.size() : name.size() - c.size();
-    if (gap >= best_distance) continue;
-    const std::size_t d = distance(name, c);
-    if (d < best_distance && d > 0) {
-      best_distance = d;
-      best = c;
-    }
+std::string render(const Diagnostic& d) {
+  std::string out;
+  if (!d.where.file.empty()) out += place_text(d.where) + ": ";
+  if (d.severity != Severity::kError) out += fmt::format("{}: ", name_of(d.severity));
+  out += d.message;
+  if (!d.excerpt.empty()) {
+    out += fmt::format("\n  {}", d.excerpt);
+    if (d.where.column > 0) out += fmt::format("\n  {}", underline(d));
   }
-  return best;
+  for (const std::string& step : d.chain) out += fmt::format("\n  {}", step);
+  if (!d.hint.empty()) out += fmt::format("\n  hint: {}", d.hint);
+  return out;
 }
 
-std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
-  const std::string best = nearest(name, candidates);
-  return best.empty() ? "" : fmt::format("did you mean `{}`?", best);
+std::string render(const std::vector<Diagnostic>& diagnostics, Severity least) {
+  constexpr std::size_t kMaxOthers = 3;
+  std::map<std::string_view, std::vector<const Diagnostic*>> same;
+  for (const Diagnostic& d : diagnostics) same[d.message].push_back(&d);
+  std::string out;
+  for (const Diagnostic& d : diagnostics) {
+    const std::vector<const Diagnostic*>& all = same[d.message];
+    if (d.severity < least || all.front() != &d) continue;
+    out += render(d) + '\n';
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      if (i > kMaxOthers) {
+        out += fmt::format("  and {} more places\n", all.size() - i);
+        break;
+      }
+      out += fmt::format("  also at {}\n", place_text(all[i]->where));
+    }
+  }
+  return out;
+}
+
+std::string to_json(const std::vector<Diagnostic>& diagnostics) {
+  std::string out = "[";
+  const auto member = [&out](std::string_view key, std::string_view text) {
+    out += fmt::format("\n    \"{}\": ", key);
+    append_json_string(out, text);
+    out += ',';
+  };
+  for (const Diagnostic& d : diagnostics) {
+    out += out.size() > 1 ? ",\n  {" : "\n  {";
+    member("file", d.where.file);
+    out += fmt::format("\n    \"line\": {},\n    \"column\": {},\n    \"endColumn\": {},",
+                       d.where.line, d.where.column, d.end_column);
+    member("severity", name_of(d.severity));
+    member("code", d.code);
+    member("message", d.message);
+    member("hint", d.hint);
+    out += "\n    \"chain\": [";
+    for (const std::string& step : d.chain) {
+      if (&step != &d.chain.front()) out += ", ";
+      append_json_string(out, step);
+    }
+    out += "]\n  }";
+  }
+  out += diagnostics.empty() ? "]\n" : "\n]\n";
+  return out;
 }
 
 }  // namespace stack::compose

@@ -96,20 +96,27 @@ class Discovery {
       } else if (kind != FileKind::kFile) {
         return ok_status();
       }
-      const std::string text = TRY(options_.read_file(path));
+      Result<std::string> text = options_.read_file(path);
+      if (!text.ok()) return Error::invalid(read_failure(path, text.error()));
       const Lookup lookup = [&](const std::string& name) -> const std::string* {
         const auto it = out_.environment.find(name);
         return it == out_.environment.end() ? nullptr : &it->second;
       };
-      Result<EnvFile> parsed = parse_env_file(text, lookup, values);
+      Result<EnvFile> parsed = parse_env_file(*text, lookup, values);
       if (!parsed.ok()) {
         Error e = std::move(parsed).error();
         e.message = fmt::format("failed to read {}: {}", path, e.message);
         if (e.where) e.where->file = path;
         return e;
       }
-      for (auto& [key, value] : parsed->values) values[key] = value;
-      for (const std::string& name : parsed->unset) warn_unset(name);
+      const bool known = std::any_of(out_.values.begin(), out_.values.end(),
+                                     [&](const EnvFileValue& v) { return v.file == path; });
+      for (std::size_t i = 0; i < parsed->values.size(); ++i) {
+        const auto& [key, value] = parsed->values[i];
+        values[key] = value;
+        if (!known) out_.values.push_back({key, value, path, parsed->lines[i]});
+      }
+      for (const UnsetVariable& u : parsed->unset) warn_unset(u.name);
     }
     out_.environment.insert(values.begin(), values.end());
     return ok_status();

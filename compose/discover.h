@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "compose/dotenv.h"
 #include "compose/loader.h"
 
 namespace stack::compose {
@@ -19,6 +20,7 @@ struct Discovered {
   std::string default_name;                    // from the directory; may be empty
   std::vector<std::string> profiles;
   std::vector<std::string> warnings;
+  std::vector<EnvFileValue> values;  // of the environment files, in order
 };
 
 Result<Discovered> discover(const LoadOptions& options);

@@ -27,7 +27,10 @@ class EnvParser {
  public:
   EnvParser(std::string_view text, const Lookup& lookup, StringMap seen)
       : text_(text), lookup_(lookup), seen_(std::move(seen)) {
-    if (text_.substr(0, 3) == "\xEF\xBB\xBF") text_.remove_prefix(3);
+    if (text_.substr(0, kBom.size()) == kBom) {
+      text_.remove_prefix(kBom.size());
+      removed_ = kBom.size();
+    }
   }
 
   Result<EnvFile> run() {
@@ -39,10 +42,16 @@ class EnvParser {
   }
 
  private:
+  // Values that hold values could double with each line.
+  static constexpr std::size_t kMaxValue = 1U << 20U;
+  static constexpr std::string_view kBom = "\xEF\xBB\xBF";
+
   Error fail(const std::string& what) const {
-    const auto newlines = std::count(text_.begin(), text_.begin() + static_cast<long>(at_), '\n');
-    const int line = static_cast<int>(newlines) + 1;
-    return Error::at({"", line, 0}, fmt::format("line {}: {}", line, what));
+    const std::string_view before = text_.substr(0, at_);
+    const int line = static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1;
+    const std::size_t start = before.rfind('\n');
+    const std::size_t column = start == std::string_view::npos ? at_ + 1 : at_ - start;
+    return Error::at({"", line, static_cast<int>(column)}, fmt::format("line {}: {}", line, what));
   }
 
   std::string_view rest_of_line() const {
@@ -68,6 +77,9 @@ class EnvParser {
       while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
     }
     const std::size_t start = at_;
+    line_ += static_cast<int>(std::count(text_.begin() + static_cast<long>(counted_),
+                                         text_.begin() + static_cast<long>(start), '\n'));
+    counted_ = start;
     while (at_ < text_.size() && is_key_char(text_[at_])) ++at_;
     const std::string key(text_.substr(start, at_ - start));
     while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
@@ -187,20 +199,30 @@ class EnvParser {
                       ? fmt::format("invalid interpolation format: \"{}\"", text)
                       : r.error->message);
     }
-    out_.unset.insert(out_.unset.end(), r.unset.begin(), r.unset.end());
+    if (r.text.size() > kMaxValue) {
+      return fail(fmt::format("the value is longer than {} MiB", kMaxValue >> 20U));
+    }
+    for (const UnsetVariable& u : r.unset) {
+      const std::size_t name = std::min(text_.find(u.name, at_), text_.size());
+      out_.unset.push_back({u.name, removed_ + text_.rfind('$', name)});
+    }
     return r.text;
   }
 
   void store(const std::string& key, const std::string& value) {
     seen_[key] = value;
     out_.values.emplace_back(key, value);
+    out_.lines.push_back(line_);
   }
 
   std::string_view text_;
   const Lookup& lookup_;
   std::size_t at_ = 0;
   EnvFile out_;
-  StringMap seen_;  // earlier files, then this one
+  StringMap seen_;           // earlier files, then this one
+  std::size_t removed_ = 0;  // bytes in front of text_
+  std::size_t counted_ = 0;  // line_ is that of this offset
+  int line_ = 1;
 };
 
 }  // namespace
@@ -231,8 +253,10 @@ Result<EnvFile> parse_raw_env_file(std::string_view text, const Lookup& lookup) 
     }
     if (equals != std::string_view::npos) {
       out.values.emplace_back(key, std::string(line.substr(equals + 1)));
+      out.lines.push_back(number);
     } else if (const std::string* value = lookup(key)) {
       out.values.emplace_back(key, *value);
+      out.lines.push_back(number);
     }
   }
   return out;

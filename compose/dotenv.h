@@ -14,7 +14,16 @@ namespace stack::compose {
 
 struct EnvFile {
   std::vector<std::pair<std::string, std::string>> values;  // in order; a later one wins
-  std::vector<std::string> unset;                           // variables that were used but not set
+  std::vector<int> lines;                                   // of each value, from 1
+  std::vector<UnsetVariable> unset;                         // offsets are those in the file
+};
+
+// A value together with where it stands.
+struct EnvFileValue {
+  std::string name;
+  std::string value;
+  std::string file;
+  int line = 0;
 };
 
 // KEY=value lines with quotes, escapes, comments and interpolation. `lookup` is asked first, then

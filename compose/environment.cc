@@ -3,14 +3,16 @@
 #include <fmt/core.h>
 
 #include "compose/dotenv.h"
+#include "compose/paths.h"
 
 namespace stack::compose {
 namespace {
 
 class EnvironmentResolver {
  public:
-  EnvironmentResolver(Project& project, const LoadOptions& options, Report& report)
-      : project_(project), options_(options), report_(report) {}
+  EnvironmentResolver(Project& project, const LoadOptions& options, Sources& sources,
+                      Report& report)
+      : project_(project), options_(options), sources_(sources), report_(report) {}
 
   void service(Service& s, const Node& node) {
     inherit(s.environment);
@@ -44,7 +46,7 @@ class EnvironmentResolver {
       report_.error(path->place,
                     fmt::format("env file {} not found: stat {}: no such file or directory",
                                 path->text, path->text),
-                    "create it, or write {path: ..., required: false}");
+                    "create it, or write {path: ..., required: false}", "file");
       return;
     }
     const Node* format = file.find("format");
@@ -59,9 +61,11 @@ class EnvironmentResolver {
 
   void label_file(const Node& path, StringMap& labels) {
     if (options_.file_kind(path.text) == FileKind::kAbsent) {
-      report_.error(path.place, fmt::format("label file {} not found: stat {}: no such file or "
-                                            "directory",
-                                            path.text, path.text));
+      report_.error(path.place,
+                    fmt::format("label file {} not found: stat {}: no such file or "
+                                "directory",
+                                path.text, path.text),
+                    {}, "file");
       return;
     }
     read(path, labels, false, [](const std::string&) -> const std::string* { return nullptr; });
@@ -70,38 +74,51 @@ class EnvironmentResolver {
   void read(const Node& path, StringMap& values, bool raw, const Lookup& lookup) {
     const Result<std::string> text = options_.read_file(path.text);
     if (!text.ok()) {
-      report_.error(path.place, text.error().to_string());
+      report_.error(
+          path.place,
+          fmt::format("failed to read {}: {}", path.text, read_failure(path.text, text.error())),
+          {}, "file");
       return;
     }
     Result<EnvFile> parsed =
         raw ? parse_raw_env_file(*text, lookup) : parse_env_file(*text, lookup, values);
     if (!parsed.ok()) {
-      const int line = parsed.error().where ? parsed.error().where->line : 0;
-      report_.error(path.place,
-                    fmt::format("failed to read {}: {}", path.text, parsed.error().message),
-                    line > 0 ? fmt::format("see {}:{}", path.text, line) : "");
+      const SourceLoc where = parsed.error().where.value_or(SourceLoc{});
+      report_.error({add(path, *text), where.line, where.column},
+                    fmt::format("failed to read {}: {}", path.text, parsed.error().message), {},
+                    "env-file");
       return;
     }
     for (auto& [key, value] : parsed->values) values[key] = std::move(value);
-    for (const std::string& name : parsed->unset) {
+    if (parsed->unset.empty()) return;
+    const std::int32_t file = add(path, *text);
+    for (const UnsetVariable& u : parsed->unset) {
       report_.warning(
-          path.place,
-          fmt::format("The \"{}\" variable is not set. Defaulting to a blank string.", name));
+          sources_.place(file, u.offset),
+          fmt::format("The \"{}\" variable is not set. Defaulting to a blank string.", u.name), {},
+          "unset-variable");
     }
+  }
+
+  // Its number as a source.
+  std::int32_t add(const Node& path, std::string text) {
+    return sources_.add(path.text, std::move(text),
+                        sources_.chain("read for " + sources_.text_of(path.place), path.place));
   }
 
   Project& project_;
   const LoadOptions& options_;
+  Sources& sources_;
   Report& report_;
 };
 
 }  // namespace
 
 void resolve_environment(Project& project, const Node& root, const LoadOptions& options,
-                         Report& report) {
+                         Sources& sources, Report& report) {
   const Node* services = root.find("services");
   if (services == nullptr) return;
-  EnvironmentResolver resolver(project, options, report);
+  EnvironmentResolver resolver(project, options, sources, report);
   for (const Entry& e : services->entries) {
     const auto it = project.services.find(e.key);
     if (it != project.services.end()) resolver.service(it->second, e.value);

@@ -8,7 +8,8 @@
 namespace stack::compose {
 
 // `root` is the canonical tree with absolute paths.
+// The texts of the files with something to say about go to `sources`.
 void resolve_environment(Project& project, const Node& root, const LoadOptions& options,
-                         Report& report);
+                         Sources& sources, Report& report);
 
 }  // namespace stack::compose

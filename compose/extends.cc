@@ -109,7 +109,7 @@ Node* ModelLoader::other_file(const std::string& path, const Scope& scope, Place
     report_.error(at, fmt::format("open {}: no such file or directory", path));
     return nullptr;
   }
-  File file = open(path);
+  File file = open(path, sources_.chain("extended at " + sources_.text_of(at), at), at);
   Node model = Node::map();
   for (Node& document : file.documents) {
     if (!prepare(document, scope)) return nullptr;

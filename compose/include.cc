@@ -32,7 +32,6 @@ void ModelLoader::include_one(Node& document, const Node& item, const Scope& sco
     report_.error(item.place, "include: a path is required");
     return;
   }
-  const Report::Step step(report_, fmt::format("including {}", paths->items[0].text));
   std::vector<std::string> files;
   for (const Node& p : paths->items) files.push_back(join_path(scope.directory, p.text));
   for (const std::string& f : files) {
@@ -90,7 +89,10 @@ void ModelLoader::include_one(Node& document, const Node& item, const Scope& sco
   environment.insert(own.begin(), own.end());
 
   std::vector<File> opened;
-  for (const std::string& f : files) opened.push_back(open(f));
+  const Place at = paths->items[0].place;
+  for (const std::string& f : files) {
+    opened.push_back(open(f, sources_.chain("included by " + sources_.text_of(at), at), at));
+  }
   Node included = merge(std::move(opened), directory, environment);
   resolve_paths(included, directory, home_of(environment));
   import(document, std::move(included), item);

@@ -54,16 +54,23 @@ class Expander {
 
   std::string expand(std::string_view text, std::size_t base) {
     std::string result;
+    if (++depth_ > kMaxDepth) {
+      out_.error = {InterpolationError::Kind::kMalformed, base, "nested too deeply"};
+      return result;
+    }
     for (std::size_t i = 0; i < text.size() && !out_.error;) {
       const std::size_t dollar = text.find('$', i);
       result += text.substr(i, dollar - i);
       if (dollar == std::string_view::npos) break;
       i = dollar + one(text.substr(dollar), base + dollar, result);
     }
+    --depth_;
     return result;
   }
 
  private:
+  static constexpr int kMaxDepth = 100;
+
   // Expands what begins with the $ at the front of `t`; returns how much of `t` that was.
   std::size_t one(std::string_view t, std::size_t offset, std::string& result) {
     if (t.size() > 1 && t[1] == '$') {
@@ -71,7 +78,7 @@ class Expander {
       return 2;
     }
     if (const std::size_t n = name_length(t.substr(1)); n > 0) {
-      result += plain(std::string(t.substr(1, n)));
+      result += plain(std::string(t.substr(1, n)), offset);
       return n + 1;
     }
     if (t.size() < 2 || t[1] != '{') {
@@ -89,14 +96,14 @@ class Expander {
     return length;
   }
 
-  std::string plain(const std::string& name) {
+  std::string plain(const std::string& name, std::size_t offset) {
     if (const std::string* value = lookup_(name)) return *value;
-    out_.unset.push_back(name);
+    out_.unset.push_back({name, offset});
     return {};
   }
 
   std::string braced(const Substitution& s, std::size_t offset, std::size_t word_offset) {
-    if (s.op.empty()) return plain(s.name);
+    if (s.op.empty()) return plain(s.name, offset);
     const std::string* value = lookup_(s.name);
     const bool present = value != nullptr && (s.op.size() == 1 || !value->empty());
     switch (s.op.back()) {
@@ -118,9 +125,11 @@ class Expander {
 
   const Lookup& lookup_;
   Interpolated& out_;
+  int depth_ = 0;
 };
 
-void collect(std::string_view text, std::vector<Variable>& out) {
+void collect(std::string_view text, std::vector<Variable>& out, int depth = 0) {
+  if (depth > 100) return;
   for (std::size_t i = 0; i < text.size();) {
     if (text[i] != '$') {
       ++i;
@@ -132,15 +141,16 @@ void collect(std::string_view text, std::vector<Variable>& out) {
     } else if (const std::size_t n = name_length(t.substr(1)); n > 0) {
       out.push_back({std::string(t.substr(1, n)), {}, {}, false});
       i += n + 1;
-    } else if (t.size() > 1 && t[1] == '{' && braced_length(t) > 0) {
+    } else if (t.size() > 1 && t[1] == '{') {
       const std::size_t length = braced_length(t);
+      if (length == 0) return;  // not closed; loading the file says so
       if (const auto s = parse_body(t.substr(2, length - 3))) {
         Variable v{s->name, {}, {}, false};
         if (!s->op.empty() && s->op.back() == '-') v.default_value = s->word;
         if (!s->op.empty() && s->op.back() == '+') v.presence_value = s->word;
         v.required = !s->op.empty() && s->op.back() == '?';
         out.push_back(std::move(v));
-        if (!s->op.empty()) collect(s->word, out);
+        if (!s->op.empty()) collect(s->word, out, depth + 1);
       }
       i += length;
     } else {

@@ -24,9 +24,14 @@ struct InterpolationError {
   std::string message;     // kRequired: "required variable X is missing a value: words"
 };
 
+struct UnsetVariable {
+  std::string name;
+  std::size_t offset = 0;  // of its $ in the text
+};
+
 struct Interpolated {
   std::string text;
-  std::vector<std::string> unset;  // variables that became an empty string for want of a value
+  std::vector<UnsetVariable> unset;  // became an empty string for want of a value
   std::optional<InterpolationError> error;
 };
 

@@ -1,10 +1,10 @@
 #include "compose/json.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <charconv>
 
+#include "base/json_quote.h"
+#include "base/utf8.h"
 #include "compose/scalar.h"
 
 namespace stack::compose {
@@ -128,7 +128,7 @@ class JsonParser {
       if (const std::size_t i = kFrom.find(c); i != std::string_view::npos) {
         out += kTo[i];
       } else if (c == 'u') {
-        append_utf8(out, TRY(code_point()));
+        utf8::append(out, TRY(code_point()));
       } else {
         return fail("unknown escape");
       }
@@ -155,60 +155,9 @@ class JsonParser {
     return 0x10000U + ((high - 0xD800U) << 10U) + (low - 0xDC00U);
   }
 
-  static void append_utf8(std::string& out, unsigned c) {
-    const auto byte = [&](unsigned b) { out += static_cast<char>(b); };
-    if (c < 0x80) {
-      byte(c);
-    } else if (c < 0x800) {
-      byte(0xC0U | (c >> 6U));
-      byte(0x80U | (c & 0x3FU));
-    } else if (c < 0x10000) {
-      byte(0xE0U | (c >> 12U));
-      byte(0x80U | ((c >> 6U) & 0x3FU));
-      byte(0x80U | (c & 0x3FU));
-    } else {
-      byte(0xF0U | (c >> 18U));
-      byte(0x80U | ((c >> 12U) & 0x3FU));
-      byte(0x80U | ((c >> 6U) & 0x3FU));
-      byte(0x80U | (c & 0x3FU));
-    }
-  }
-
   std::string_view text_;
   std::size_t at_ = 0;
 };
-
-void quote(const std::string& text, std::string& out) {
-  out += '"';
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\b') {
-      out += "\\b";
-    } else if (c == '\f') {
-      out += "\\f";
-    } else if (u < 0x20 || c == '<' || c == '>' || c == '&') {
-      out += fmt::format("\\u{:04x}", u);
-    } else if (u == 0xE2 && i + 2 < text.size() && text[i + 1] == '\x80' &&
-               (text[i + 2] == '\xA8' || text[i + 2] == '\xA9')) {
-      // U+2028 and U+2029 are line ends in JavaScript.
-      out += text[i + 2] == '\xA8' ? "\\u2028" : "\\u2029";
-      i += 2;
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 class JsonPrinter {
  public:
@@ -220,7 +169,7 @@ class JsonPrinter {
         out_ += "null";
         break;
       case Node::Kind::kString:
-        quote(n.text, out_);
+        append_json_string(out_, n.text);
         break;
       case Node::Kind::kBool:
       case Node::Kind::kInt:
@@ -228,7 +177,7 @@ class JsonPrinter {
         break;
       case Node::Kind::kFloat:
         if (n.text.find_first_of("IN") != std::string::npos) {
-          quote(n.text, out_);  // JSON has no infinity
+          append_json_string(out_, n.text);  // JSON has no infinity
         } else {
           out_ += n.text;
         }
@@ -238,7 +187,7 @@ class JsonPrinter {
         break;
       case Node::Kind::kMap:
         sequence('{', '}', n.entries, depth, [&](const Entry& e) {
-          quote(e.key, out_);
+          append_json_string(out_, e.key);
           out_ += indent_ > 0 ? ": " : ":";
           print(e.value, depth + 1);
         });

@@ -9,7 +9,9 @@
 #include "compose/check.h"
 #include "compose/discover.h"
 #include "compose/environment.h"
+#include "compose/explainer.h"
 #include "compose/interpolate.h"
+#include "compose/lint.h"
 #include "compose/model_loader.h"
 #include "compose/normalize.h"
 #include "compose/paths.h"
@@ -18,14 +20,6 @@
 
 namespace stack::compose {
 namespace {
-
-LoadErrors one_error(const Error& e) {
-  Diagnostic d;
-  if (e.where) d.where = *e.where;
-  d.message = e.message;
-  d.hint = e.remedy;
-  return {std::move(d)};
-}
 
 // The name as the files say it, else the directory's.
 std::string name_from_files(const std::vector<ModelLoader::File>& files, const Discovered& found) {
@@ -80,16 +74,15 @@ class Loading {
         models_(options_, sources_, report_) {}
 
   std::variant<LoadResult, LoadErrors> run() {
-    for (const std::string& w : found_.warnings) report_.warning({}, w);
+    for (const std::string& w : found_.warnings) report_.warning({}, w, {}, "discovery");
     std::vector<ModelLoader::File> files = open_files();
-    if (report_.failed()) return report_.take_errors();
+    if (report_.failed()) return report_.take();
     Project project;
-    if (!set_name(project, files)) return report_.take_errors();
-    Node root = models_.merge(std::move(files), found_.directory, found_.environment);
-    if (report_.failed()) return report_.take_errors();
-    build(project, root);
-    if (report_.failed()) return report_.take_errors();
-    return LoadResult{std::move(project), report_.take_warnings()};
+    set_name(project, files);
+    root_ = models_.merge(std::move(files), found_.directory, found_.environment);
+    if (!report_.failed()) build(project, root_);
+    if (report_.failed()) return report_.take();
+    return LoadResult{std::move(project), report_.take()};
   }
 
   std::variant<std::vector<Variable>, LoadErrors> find_variables() {
@@ -97,8 +90,21 @@ class Loading {
     for (const ModelLoader::File& f : open_files()) {
       for (const Node& document : f.documents) collect(document, out);
     }
-    if (report_.failed()) return report_.take_errors();
+    if (report_.failed()) return report_.take();
     return out;
+  }
+
+  std::variant<std::vector<Explanation>, LoadErrors> explain(const std::string& subject) {
+    Trace trace;
+    report_.set_trace(&trace);
+    const auto loaded = run();
+    if (const auto* errors = std::get_if<LoadErrors>(&loaded)) return *errors;
+    const Project& project = std::get<LoadResult>(loaded).project;
+    Result<std::vector<Explanation>> answer =
+        explain_subject({options_, sources_, trace, project, root_, found_.values}, subject);
+    if (answer.ok()) return std::move(answer).value();
+    report_.error({}, answer.error().message, answer.error().remedy, "no-such-value");
+    return report_.take();
   }
 
   std::string file_name() { return name_from_files(open_files(), found_); }
@@ -106,23 +112,29 @@ class Loading {
  private:
   std::vector<ModelLoader::File> open_files() {
     std::vector<ModelLoader::File> files;
-    for (const std::string& path : found_.files) files.push_back(models_.open(path));
+    for (const std::string& path : found_.files) {
+      std::vector<std::string> chain;
+      if (!files.empty()) chain.push_back("put over " + files.back().path);
+      files.push_back(models_.open(path, std::move(chain)));
+    }
     const bool empty = std::all_of(files.begin(), files.end(),
                                    [](const ModelLoader::File& f) { return f.documents.empty(); });
-    if (empty && !report_.failed()) report_.error({}, "empty compose file");
+    if (empty && !report_.failed()) {
+      report_.error({}, "empty compose file", "a Compose file begins with `services:`", "empty");
+    }
     return files;
   }
 
-  bool set_name(Project& project, const std::vector<ModelLoader::File>& files) {
+  void set_name(Project& project, const std::vector<ModelLoader::File>& files) {
     project.name =
         !found_.explicit_name.empty() ? found_.explicit_name : name_from_files(files, found_);
     if (project.name.empty()) {
       report_.error({}, "project name must not be empty",
-                    "give one with -p, COMPOSE_PROJECT_NAME or the top-level `name:`");
-      return false;
+                    "give one with -p, COMPOSE_PROJECT_NAME or the top-level `name:`",
+                    "project-name");
+      return;
     }
     found_.environment["COMPOSE_PROJECT_NAME"] = project.name;
-    return true;
   }
 
   void build(Project& project, Node& root) {
@@ -130,12 +142,15 @@ class Loading {
     check_tree(root, report_);
     if (report_.failed()) return;
     set_default_context(root);
-    const auto home = found_.environment.find("HOME");
     if (options_.resolve_paths) {
+      const auto home = found_.environment.find("HOME");
       resolve_paths(root, found_.directory, home == found_.environment.end() ? "" : home->second);
     }
     const std::string name = project.name;
-    project = bind_project(root, report_);
+    {
+      const Report::Pass pass(report_, "bad-value");
+      project = bind_project(root, report_);
+    }
     project.name = name;
     project.working_dir = found_.directory;
     project.config_files = found_.files;
@@ -145,11 +160,12 @@ class Loading {
     apply_profiles(project, found_.profiles, options_.services);
     if (options_.normalize) normalize(project);
     if (options_.consistency) check_project(project, root, report_);
-    if (report_.failed()) return;
-    if (options_.resolve_environment) resolve_environment(project, root, options_, report_);
+    if (options_.resolve_environment)
+      resolve_environment(project, root, options_, sources_, report_);
     std::set<std::string> active;
     for (const auto& [key, service] : project.services) active.insert(key);
     warn_unsupported(root, active, report_);
+    lint(project, root, options_, report_);
     if (!options_.all_resources) drop_unused(project);
   }
 
@@ -168,20 +184,45 @@ class Loading {
   Sources sources_;
   Report report_;
   ModelLoader models_;
+  Node root_;  // all files, merged
 };
+
+}  // namespace
+
+namespace {
+
+// What kept us from knowing which files to read, with its line when that is in an environment file.
+LoadErrors discovery_errors(const Error& e, const LoadOptions& options) {
+  Sources sources;
+  Report report(sources);
+  Place place;
+  if (e.where && e.where->line > 0) {
+    const Result<std::string> text = options.read_file(e.where->file);
+    place = {sources.add(e.where->file, text.ok() ? *text : ""), e.where->line, e.where->column};
+  }
+  report.error(place, e.message, e.remedy, place.line > 0 ? "env-file" : "discovery");
+  return report.take();
+}
 
 }  // namespace
 
 std::variant<LoadResult, LoadErrors> load(const LoadOptions& options) {
   Result<Discovered> found = discover(options);
-  if (!found.ok()) return one_error(found.error());
+  if (!found.ok()) return discovery_errors(found.error(), options);
   return Loading(options, std::move(found).value()).run();
 }
 
 std::variant<std::vector<Variable>, LoadErrors> variables(const LoadOptions& options) {
   Result<Discovered> found = discover(options);
-  if (!found.ok()) return one_error(found.error());
+  if (!found.ok()) return discovery_errors(found.error(), options);
   return Loading(options, std::move(found).value()).find_variables();
+}
+
+std::variant<std::vector<Explanation>, LoadErrors> explain(const LoadOptions& options,
+                                                           const std::string& subject) {
+  Result<Discovered> found = discover(options);
+  if (!found.ok()) return discovery_errors(found.error(), options);
+  return Loading(options, std::move(found).value()).explain(subject);
 }
 
 Result<std::string> resolve_project_name(const LoadOptions& options) {

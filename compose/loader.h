@@ -1,6 +1,6 @@
 // Loads a project: finds the files, reads, interpolates, extends, includes, merges, checks,
 // normalises and binds them. Pure apart from `read_file`, `file_kind` and the environment, all of
-// which are passed in. Errors of all files are collected, up to 20.
+// which are passed in. All errors of all files are found in one run.
 #pragma once
 
 #include <functional>
@@ -35,6 +35,7 @@ struct LoadOptions {
   bool all_resources =
       false;  // keep networks, volumes, configs and secrets that no active service uses
   bool resolve_environment = true;  // fold env_file and label_file in
+  bool lint = false;                // look for what is probably not meant, too (lint.h)
 
   // Defaults read the real file system. "-" reads standard input.
   std::function<Result<std::string>(const std::string& path)> read_file;
@@ -46,9 +47,10 @@ LoadOptions default_load_options();
 
 struct LoadResult {
   Project project;
-  std::vector<Diagnostic> warnings;
+  std::vector<Diagnostic> warnings;  // and notes
 };
-using LoadErrors = std::vector<Diagnostic>;  // at least one
+// At least one error, and the warnings and notes beside it; by file, line and column.
+using LoadErrors = std::vector<Diagnostic>;
 
 std::variant<LoadResult, LoadErrors> load(const LoadOptions& options);
 

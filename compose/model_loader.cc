@@ -13,18 +13,43 @@
 
 namespace stack::compose {
 
-ModelLoader::File ModelLoader::open(const std::string& path) {
+namespace {
+
+// The largest real ones have some hundred KiB; this much takes about a second.
+constexpr std::size_t kMaxFileSize = 8U << 20U;
+
+// The byte order mark is no part of the first line, and a lone carriage return ends one.
+void normalize_text(std::string& text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  for (std::size_t at = text.find('\r'); at != std::string::npos; at = text.find('\r', at + 1)) {
+    if (at + 1 == text.size() || text[at + 1] != '\n') text[at] = '\n';
+  }
+}
+
+}  // namespace
+
+ModelLoader::File ModelLoader::open(const std::string& path, std::vector<std::string> chain,
+                                    Place asked_at) {
   File file;
   file.path = path;
   Result<std::string> text = options_.read_file(path);
-  if (!text.ok()) {
-    const bool absent = path != "-" && options_.file_kind(path) == FileKind::kAbsent;
-    report_.error({}, absent ? fmt::format("open {}: no such file or directory", path)
-                             : text.error().to_string());
+  const bool absent = !text.ok() && path != "-" && options_.file_kind(path) == FileKind::kAbsent;
+  if (!text.ok() || text->size() > kMaxFileSize) {
+    const std::string why =
+        text.ok() ? fmt::format("{} is larger than the limit of {} MiB", path, kMaxFileSize >> 20U)
+        : absent  ? fmt::format("open {}: no such file or directory", path)
+                  : read_failure(path, text.error());
+    report_.error(asked_at, why, {}, "file");
+    report_.damage("");
     return file;
   }
-  file.number = sources_.add(path == "-" ? "<stdin>" : path, std::move(text).value());
+  normalize_text(*text);
+  file.number =
+      sources_.add(path == "-" ? "<stdin>" : path, std::move(text).value(), std::move(chain));
+  const Report::Pass pass(report_, "yaml");
+  const std::size_t before = report_.error_count();
   file.documents = parse_yaml(sources_.file(file.number)->text, file.number, report_);
+  if (report_.error_count() != before) report_.damage("");
   return file;
 }
 
@@ -41,9 +66,10 @@ const Node* ModelLoader::project_name(const std::vector<File>& files) {
 
 void ModelLoader::warn_version(Node& document) {
   if (const Node* version = document.find("version")) {
-    report_.warning(version->place,
-                    "the attribute `version` is obsolete, it will be ignored, please remove it to "
-                    "avoid potential confusion");
+    report_.note(version->place,
+                 "the attribute `version` is obsolete, it will be ignored, please remove it to "
+                 "avoid potential confusion",
+                 {}, "obsolete");
     document.erase("version");
   }
 }

@@ -25,7 +25,8 @@ class ModelLoader {
     std::int32_t number = -1;
   };
   // Reports and returns no documents when the file cannot be read or parsed.
-  File open(const std::string& path);
+  // `chain`: how it came in, innermost first; `asked_at`: what named it.
+  File open(const std::string& path, std::vector<std::string> chain = {}, Place asked_at = {});
 
   // The last non-empty `name` of the files, as written.
   static const Node* project_name(const std::vector<File>& files);

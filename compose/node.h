@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
@@ -23,7 +26,8 @@ struct Entry;
 
 struct Node {
   enum class Kind : std::uint8_t { kNull, kBool, kInt, kFloat, kString, kList, kMap };
-  enum class Tag : std::uint8_t { kNone, kReset, kOverride };
+  // kBroken: an error was reported about it; it leaves the tree before the next pass (damage.h).
+  enum class Tag : std::uint8_t { kNone, kReset, kOverride, kBroken };
 
   Kind kind = Kind::kNull;
   Tag tag = Tag::kNone;
@@ -60,6 +64,21 @@ struct Entry {
   Node value;
 };
 
+// Finds the entries that a map has now, of a large one in constant time. More may be added to the
+// map meanwhile, but none may be removed.
+class MapIndex {
+ public:
+  MapIndex(const Node& map, std::size_t lookups);  // how many are to come, about
+  // The entry's position; nothing when there is none.
+  std::optional<std::size_t> find(const Node& map, std::string_view key) const;
+
+ private:
+  std::size_t size_;
+  std::unordered_map<std::string, std::size_t> index_;  // empty: searching is cheaper
+};
+
+std::size_t count_nodes(const Node& node);
+
 // Same content; places and the order of map entries do not count.
 bool same_content(const Node& a, const Node& b);
 
@@ -69,14 +88,26 @@ class Sources {
   struct File {
     std::string path;
     std::string text;
+    // How the file came in, innermost first: "included by compose.yaml:1:11".
+    std::vector<std::string> chain;
+    std::vector<std::uint32_t> lines;  // where each begins in `text`
   };
-  std::int32_t add(std::string path, std::string text);
+  std::int32_t add(std::string path, std::string text, std::vector<std::string> chain = {});
   const File* file(std::int32_t number) const;
   SourceLoc loc(Place place) const;
-  std::string line(Place place) const;  // the text of the line, without its end
+  // "path:line:column"
+  std::string text_of(Place place) const;
+  // The text of the line, without its end.
+  std::string_view line(Place place) const;
+  // Of the place in the file's text; nothing when it is nowhere.
+  std::optional<std::size_t> offset(Place place) const;
+  // The place of an offset of a file's text.
+  Place place(std::int32_t number, std::size_t offset) const;
+  // `step`, then how the file of `place` itself came in.
+  std::vector<std::string> chain(std::string step, Place place) const;
 
  private:
-  std::vector<File> files_;
+  std::deque<File> files_;  // texts keep their address
 };
 
 }  // namespace stack::compose

@@ -1,6 +1,11 @@
 #include "compose/paths.h"
 
+#include <fmt/core.h>
+
+#include <cctype>
+#include <cerrno>
 #include <filesystem>
+#include <system_error>
 
 namespace stack::compose {
 
@@ -118,6 +123,14 @@ void resolve_paths(Node& root, const std::string& directory, const std::string& 
   each("volumes", [&](Node& n) { resolver.volume(n); });
   each("secrets", [&](Node& n) { resolver.file_source(n); });
   each("configs", [&](Node& n) { resolver.file_source(n); });
+}
+
+std::string read_failure(const std::string& path, const Error& error) {
+  if (error.kind != ErrorKind::kOs) return fmt::format("{}: {}", path, error.message);
+  if (error.os_errno == EISDIR) return fmt::format("read {}: is a directory", path);
+  std::string why = std::generic_category().message(error.os_errno);
+  if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
+  return fmt::format("open {}: {}", path, why);
 }
 
 }  // namespace stack::compose

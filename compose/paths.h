@@ -16,4 +16,7 @@ std::string directory_of(const std::string& path);
 void resolve_paths(Node& root, const std::string& directory, const std::string& home);
 void resolve_service_paths(Node& service, const std::string& directory, const std::string& home);
 
+// "open FILE: no such file or directory": why a file could not be read, as Compose says it.
+std::string read_failure(const std::string& path, const Error& error);
+
 }  // namespace stack::compose

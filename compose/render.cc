@@ -37,7 +37,7 @@ Result<Project> load_canonical(std::string_view json) {
   const Sources sources;
   Report report(sources);
   Project project = bind_project(root, report);
-  if (report.failed()) return Error::invalid(report.take_errors().front().message);
+  if (report.failed()) return Error::invalid(report.take().front().message);
   return project;
 }
 

@@ -2,11 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "compose/path.h"
 #include "compose/scalar.h"
 #include "compose/schema.h"
+#include "compose/trace.h"
 #include "compose/units.h"
 
 namespace stack::compose {
@@ -70,41 +72,63 @@ class Substitution {
   bool replace(Node& node) {
     Interpolated r = interpolate(node.text, *lookup_);
     if (r.error) {
-      const Place at = place_in(node, r.error->offset);
+      const Place at = dollar_place(node, r.error->offset);
       if (r.error->kind == InterpolationError::Kind::kRequired) {
         report_.error(
-            at, fmt::format("error while interpolating {}: {}", path_.text(), r.error->message));
+            at, fmt::format("error while interpolating {}: {}", path_.text(), r.error->message),
+            "set it in the environment or in .env", "required-variable");
       } else {
         report_.error(
-            at, fmt::format("invalid interpolation format for {}.\nYou may need to escape any "
-                            "$ with another $.\n{}",
-                            path_.text(), node.text));
+            at,
+            fmt::format("invalid interpolation format for {}.\nYou may need to escape any "
+                        "$ with another $.\n{}",
+                        path_.text(), node.text),
+            {}, "bad-interpolation");
       }
+      node.tag = Node::Tag::kBroken;
       return false;
     }
-    for (const std::string& name : r.unset) {
-      report_.warning(
+    for (const UnsetVariable& u : r.unset) unset(node, u);
+    total_ += r.text.size();
+    if (total_ > kMaxText) {
+      report_.error(
           node.place,
-          fmt::format("The \"{}\" variable is not set. Defaulting to a blank string.", name));
+          fmt::format("the variables of this file expand to more than {} MiB", kMaxText >> 20U), {},
+          "too-large");
+      lookup_ = nullptr;  // once is enough
+      return false;
+    }
+    if (Trace* trace = report_.trace()) {
+      trace->interpolated({path_.text(), node.place, node.text});
     }
     node.text = std::move(r.text);
     return true;
   }
 
-  // The place of a character of a scalar, when the scalar stands in the file as it is (no escapes,
-  // one line).
-  Place place_in(const Node& node, std::size_t offset) const {
-    const std::string line = report_.sources().line(node.place);
-    const auto column = static_cast<std::size_t>(node.place.column);
-    Place at = node.place;
-    for (const std::size_t quote : {0U, 1U}) {
-      if (column > 0 && line.size() >= column - 1 + quote &&
-          line.compare(column - 1 + quote, node.text.size(), node.text) == 0) {
-        at.column += static_cast<int>(offset + quote);
-        return at;
-      }
-    }
-    return at;
+  void unset(const Node& node, const UnsetVariable& u) {
+    const std::string path = path_.text();
+    const bool for_a_shell = path.find(".command") != std::string::npos ||
+                             path.find(".entrypoint") != std::string::npos ||
+                             path.find(".healthcheck.test") != std::string::npos;
+    report_.warning(
+        dollar_place(node, u.offset),
+        fmt::format("The \"{}\" variable is not set. Defaulting to a blank string.", u.name),
+        for_a_shell ? fmt::format("for the container's own ${} write $${}", u.name, u.name)
+                    : fmt::format("set it, or say what it is without: ${{{}:-default}}", u.name),
+        "unset-variable");
+  }
+
+  // The place of the $ at `offset` of a scalar's text. Escapes and folded lines shift the rest of a
+  // text, but the number of the $ stays.
+  Place dollar_place(const Node& node, std::size_t offset) const {
+    const auto begin = report_.sources().offset(node.place);
+    if (!begin) return node.place;
+    const std::string& text = report_.sources().file(node.place.file)->text;
+    auto number = std::count(node.text.begin(), node.text.begin() + static_cast<long>(offset), '$');
+    std::size_t at = text.find('$', *begin);
+    while (number-- > 0 && at != std::string::npos) at = text.find('$', at + 1);
+    if (at == std::string::npos) return node.place;
+    return report_.sources().place(node.place.file, at);
   }
 
   void cast(Node& node, const Alternative& a) {
@@ -118,14 +142,16 @@ class Substitution {
                       fmt::format("error while interpolating {}: failed to cast to "
                                   "expected type: invalid boolean: {}",
                                   path_.text(), node.text),
-                      "use true or false");
+                      "use true or false", "wrong-type");
+        node.tag = Node::Tag::kBroken;
         return;
       }
       if (old_style) {
         report_.warning(
             node.place,
             fmt::format("\"{}\" for boolean is not supported by YAML 1.2, please use `{}`",
-                        node.text, *value ? "true" : "false"));
+                        node.text, *value ? "true" : "false"),
+            {}, "old-boolean");
       }
       node = keep_tag(node, Node::boolean(*value, node.place));
       return;
@@ -153,7 +179,8 @@ class Substitution {
         fmt::format("error while interpolating {}: failed to cast to expected type: "
                     "strconv.{}: parsing \"{}\": invalid syntax",
                     path_.text(), a.kind == Kind::kInt ? "Atoi" : "ParseFloat", node.text),
-        fmt::format("{} is a number", path_.text()));
+        fmt::format("{} is a number", path_.text()), "wrong-type");
+    node.tag = Node::Tag::kBroken;
   }
 
   static Node keep_tag(const Node& old, Node value) {
@@ -161,9 +188,13 @@ class Substitution {
     return value;
   }
 
+  // Variables that hold variables could fill the memory.
+  static constexpr std::size_t kMaxText = 64U << 20U;
+
   const Lookup* lookup_;
   Report& report_;
   Path path_;
+  std::size_t total_ = 0;
 };
 
 }  // namespace

@@ -67,8 +67,10 @@ class Finder {
             const Unsupported& entry) {
     if (node.is_null()) return;
     if (rest.empty()) {
-      report_.warning(place, fmt::format("{} is not supported yet and has no effect{}{}", at,
-                                         *entry.reason != 0 ? ": " : "", entry.reason));
+      report_.warning(place,
+                      fmt::format("{} is not supported yet and has no effect{}{}", at,
+                                  *entry.reason != 0 ? ": " : "", entry.reason),
+                      {}, "unsupported");
       return;
     }
     const std::size_t dot = rest.find('.');

@@ -1,6 +1,7 @@
 #include "compose/yaml_tree.h"
 
 #include <fmt/core.h>
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -11,7 +12,9 @@
 #include <streambuf>
 #include <unordered_map>
 
+#include "base/utf8.h"
 #include "compose/scalar.h"
+#include "compose/trace.h"
 
 namespace stack::compose {
 namespace {
@@ -19,6 +22,10 @@ namespace {
 // A project of 1,000 services has some 50,000 nodes. Nested aliases grow exponentially and must
 // stop somewhere.
 constexpr std::size_t kMaxAliasedNodes = 500'000;
+// A node with an anchor is copied, and with every anchor around it once more.
+constexpr std::size_t kMaxAnchoredNodes = 2'000'000;
+// The parser's own limit; aliases inside nodes with anchors could pile up more.
+constexpr std::size_t kMaxDepth = 500;
 
 struct ViewBuffer : std::streambuf {
   explicit ViewBuffer(const std::string& text) {
@@ -27,11 +34,11 @@ struct ViewBuffer : std::streambuf {
   }
 };
 
-std::size_t count_nodes(const Node& n) {
-  std::size_t total = 1;
-  for (const Node& i : n.items) total += count_nodes(i);
-  for (const Entry& e : n.entries) total += count_nodes(e.value);
-  return total;
+std::size_t depth_of(const Node& n) {
+  std::size_t depth = 0;
+  for (const Node& i : n.items) depth = std::max(depth, depth_of(i));
+  for (const Entry& e : n.entries) depth = std::max(depth, depth_of(e.value));
+  return depth + 1;
 }
 
 struct Stop {
@@ -45,7 +52,6 @@ class TreeBuilder : public YAML::EventHandler {
   void begin() {
     stack_.clear();
     anchors_.clear();
-    open_anchors_.clear();
     root_.reset();
   }
 
@@ -77,6 +83,10 @@ class TreeBuilder : public YAML::EventHandler {
     if (aliased_ > kMaxAliasedNodes) {
       report_.error(place(mark),
                     fmt::format("aliases expand to more than {} nodes", kMaxAliasedNodes));
+      throw Stop{};
+    }
+    if (stack_.size() + it->second.depth > kMaxDepth) {
+      report_.error(place(mark), fmt::format("aliases nest deeper than {} levels", kMaxDepth));
       throw Stop{};
     }
     add({it->second.node, false}, 0);
@@ -113,6 +123,7 @@ class TreeBuilder : public YAML::EventHandler {
   struct Anchored {
     Node node;
     std::size_t size = 0;
+    std::size_t depth = 0;
   };
 
   Place place(const YAML::Mark& mark) const { return {file_, mark.line + 1, mark.column + 1}; }
@@ -142,8 +153,14 @@ class TreeBuilder : public YAML::EventHandler {
   // yaml.org/type/merge.html.
   void merge_into(Node& target, const Node& source) {
     if (source.is_map()) {
+      const MapIndex index(target, source.entries.size());
       for (const Entry& e : source.entries) {
-        if (target.find(e.key) == nullptr) target.entries.push_back(e);
+        const auto mine = index.find(target, e.key);
+        if (!mine) {
+          target.entries.push_back(e);
+        } else if (Trace* trace = report_.trace()) {
+          trace->lost(Trace::How::kOverridden, e.key, target.entries[*mine].value.place, e.value);
+        }
       }
     } else if (source.is_list()) {
       for (const Node& i : source.items) {
@@ -161,7 +178,13 @@ class TreeBuilder : public YAML::EventHandler {
   void add(Item item, YAML::anchor_t anchor) {
     if (anchor != 0) {
       const std::size_t size = count_nodes(item.node);
-      anchors_[anchor] = {item.node, size};
+      anchored_ += size;
+      if (anchored_ > kMaxAnchoredNodes) {
+        report_.error(item.node.place,
+                      fmt::format("anchors hold more than {} nodes", kMaxAnchoredNodes));
+        throw Stop{};
+      }
+      anchors_[anchor] = {item.node, size, depth_of(item.node)};
     }
     if (stack_.empty()) {
       root_ = std::move(item.node);
@@ -235,9 +258,9 @@ class TreeBuilder : public YAML::EventHandler {
   Report& report_;
   std::vector<Frame> stack_;
   std::unordered_map<YAML::anchor_t, Anchored> anchors_;
-  std::unordered_map<std::string, YAML::anchor_t> open_anchors_;
   std::optional<Node> root_;
   std::size_t aliased_ = 0;
+  std::size_t anchored_ = 0;
 };
 
 // The wording that people find when they search for it, where it says more than the parser's own.
@@ -272,8 +295,36 @@ std::string hint(const std::string& why) {
 
 }  // namespace
 
+namespace {
+
+// Where a text stops being text, and why; nothing when it is good. UTF-16 and UTF-32 are the
+// parser's business.
+std::optional<std::pair<std::size_t, const char*>> not_text(std::string_view text) {
+  const auto begins = [&](std::string_view mark) { return text.substr(0, mark.size()) == mark; };
+  using namespace std::string_view_literals;
+  if (begins("\xFF\xFE"sv) || begins("\xFE\xFF"sv) || begins("\0\0\xFE\xFF"sv)) return std::nullopt;
+  const auto control = std::find_if(text.begin(), text.end(), [](char c) {
+    const auto u = static_cast<unsigned char>(c);
+    return (u < 0x20 && c != '\n' && c != '\r' && c != '\t') || u == 0x7F;
+  });
+  const auto at = static_cast<std::size_t>(control - text.begin());
+  if (const std::size_t wrong = utf8::find_invalid(text.substr(0, at)); wrong != text.npos) {
+    return std::pair(wrong, "invalid leading UTF-8 octet");
+  }
+  if (control == text.end()) return std::nullopt;
+  return std::pair(at, "control characters are not allowed");
+}
+
+}  // namespace
+
 std::vector<Node> parse_yaml(const std::string& text, std::int32_t file, Report& report) {
   std::vector<Node> documents;
+  if (const auto wrong = not_text(text)) {
+    const auto byte = static_cast<unsigned char>(text[wrong->first]);
+    report.error(report.sources().place(file, wrong->first), fmt::format("yaml: {}", wrong->second),
+                 fmt::format("the byte is 0x{:02X}; save the file as UTF-8 text", byte));
+    return documents;
+  }
   TreeBuilder builder(file, report);
   try {
     ViewBuffer buffer(text);
@@ -287,8 +338,10 @@ std::vector<Node> parse_yaml(const std::string& text, std::int32_t file, Report&
     }
   } catch (const YAML::Exception& e) {
     Place at{file, e.mark.line + 1, e.mark.column + 1};
-    const std::string line = report.sources().line(at);
-    const std::string why = reason(e.msg, line);
+    const std::string line(report.sources().line(at));
+    const bool deep = dynamic_cast<const YAML::DeepRecursion*>(&e) != nullptr;
+    const std::string why =
+        deep ? fmt::format("exceeded max depth of {}", kMaxDepth) : reason(e.msg, line);
     const std::size_t tab = line.find_first_not_of(' ');
     if (tab != std::string::npos && line[tab] == '\t') at.column = static_cast<int>(tab) + 1;
     report.error(at, fmt::format("yaml: line {}: {}", at.line, why), hint(why));

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/utf8.h"
+
 namespace stack::runtime {
 
 namespace {
@@ -15,18 +17,6 @@ namespace {
 // Reads a JSON string from just after its opening quote; leaves `at` after the closing one. False
 // when torn.
 bool read_json_string(std::string_view line, std::size_t* at, std::string* out) {
-  const auto put_utf8 = [&](unsigned code) {
-    if (code < 0x80) {
-      out->push_back(static_cast<char>(code));
-    } else if (code < 0x800) {
-      out->push_back(static_cast<char>(0xC0U | code >> 6U));
-      out->push_back(static_cast<char>(0x80U | (code & 0x3FU)));
-    } else {
-      out->push_back(static_cast<char>(0xE0U | code >> 12U));
-      out->push_back(static_cast<char>(0x80U | (code >> 6U & 0x3FU)));
-      out->push_back(static_cast<char>(0x80U | (code & 0x3FU)));
-    }
-  };
   while (*at < line.size()) {
     const std::size_t stop = line.find_first_of("\"\\", *at);
     if (stop == std::string_view::npos) return false;
@@ -58,7 +48,7 @@ bool read_json_string(std::string_view line, std::size_t* at, std::string* out) 
           const char h = line[(*at)++];
           code = code * 16 + static_cast<unsigned>(h <= '9' ? h - '0' : (h | 0x20) - 'a' + 10);
         }
-        put_utf8(code & 0xFFFFU);
+        utf8::append(*out, code & 0xFFFFU);
         break;
       }
       default:

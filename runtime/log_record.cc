@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/utf8.h"
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -17,31 +19,11 @@ char* put(char* out, std::string_view text) {
   return out + text.size();
 }
 
-// Length of the valid UTF-8 sequence at `p`, 0 when there is none (RFC 3629: no surrogates, no
-// overlong forms).
-std::size_t utf8_length(const unsigned char* p, const unsigned char* end) {
-  const auto tail = [](unsigned char c) { return (c & 0xC0U) == 0x80U; };
-  const auto left = static_cast<std::size_t>(end - p);
-  if (p[0] >= 0xC2 && p[0] <= 0xDF) return left >= 2 && tail(p[1]) ? 2 : 0;
-  if (p[0] >= 0xE0 && p[0] <= 0xEF) {
-    if (left < 3 || !tail(p[1]) || !tail(p[2])) return 0;
-    if (p[0] == 0xE0 && p[1] < 0xA0) return 0;
-    if (p[0] == 0xED && p[1] > 0x9F) return 0;
-    return 3;
-  }
-  if (p[0] >= 0xF0 && p[0] <= 0xF4) {
-    if (left < 4 || !tail(p[1]) || !tail(p[2]) || !tail(p[3])) return 0;
-    if (p[0] == 0xF0 && p[1] < 0x90) return 0;
-    if (p[0] == 0xF4 && p[1] > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
-
 char* put_special(const unsigned char** at, const unsigned char* end, char* out) {
   const unsigned char c = **at;
   if (c >= 0x80) {
-    const std::size_t size = utf8_length(*at, end);
+    const std::size_t size = utf8::sequence_length(reinterpret_cast<const char*>(*at),
+                                                   reinterpret_cast<const char*>(end));
     if (size == 0) {
       ++*at;
       return put(out, "\\ufffd");

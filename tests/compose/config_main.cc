@@ -55,11 +55,11 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (const auto* errors = std::get_if<LoadErrors>(&outcome)) {
-    for (const Diagnostic& d : *errors) std::fprintf(stderr, "%s\n", render(d).c_str());
+    std::fputs(render(*errors, Diagnostic::Severity::kWarning).c_str(), stderr);
     return 1;
   }
   const auto& result = std::get<LoadResult>(outcome);
-  for (const Diagnostic& d : result.warnings) std::fprintf(stderr, "%s\n", render(d).c_str());
+  std::fputs(render(result.warnings, Diagnostic::Severity::kWarning).c_str(), stderr);
   if (mode == "--hash") {
     for (const auto& [name, service] : result.project.services) {
       std::printf("%s %s\n", name.c_str(), config_hash(service).c_str());

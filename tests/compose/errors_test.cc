@@ -13,7 +13,7 @@ TEST(Errors, AnUnknownKeyNamesItsPlaceAndTheNearestOne) {
   EXPECT_EQ(errors_of("services:\n  web:\n    imge: nginx\n"),
             "/proj/compose.yaml:3:5: services.web additional properties 'imge' not allowed\n"
             "      imge: nginx\n"
-            "      ^\n"
+            "      ^~~~\n"
             "  hint: did you mean `image`?\n");
 }
 
@@ -148,15 +148,7 @@ TEST(Warnings, AnAttributeWithoutEffectIsNamedWithItsPlace) {
       render(r.warnings[0]),
       "/proj/compose.yaml:4:5: warning: services.a.gpus is not supported yet and has no effect\n"
       "      gpus: all\n"
-      "      ^");
-}
-
-TEST(Warnings, UnsetVariablesAndTheObsoleteVersion) {
-  const LoadResult r = loaded("version: '3'\nservices: {a: {image: 'x${TAG}'}}\n");
-  ASSERT_EQ(r.warnings.size(), 2U);
-  EXPECT_EQ(r.warnings[0].message,
-            "The \"TAG\" variable is not set. Defaulting to a blank string.");
-  EXPECT_THAT(r.warnings[1].message, HasSubstr("the attribute `version` is obsolete"));
+      "      ^~~~");
 }
 
 }  // namespace

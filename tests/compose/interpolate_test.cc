@@ -61,7 +61,14 @@ TEST(Interpolate, ADollarBeforeAnythingElseIsItself) {
 }
 
 TEST(Interpolate, UnsetVariablesAreNamed) {
-  EXPECT_EQ(run("$A ${B} ${C:-x}").unset, (std::vector<std::string>{"A", "B"}));
+  const auto unset = run("$A ${B} ${C:-x} ${C:-${D}}").unset;
+  ASSERT_EQ(unset.size(), 3U);
+  EXPECT_EQ(unset[0].name, "A");
+  EXPECT_EQ(unset[0].offset, 0U);
+  EXPECT_EQ(unset[1].name, "B");
+  EXPECT_EQ(unset[1].offset, 3U);
+  EXPECT_EQ(unset[2].name, "D");
+  EXPECT_EQ(unset[2].offset, 21U);
 }
 
 TEST(Interpolate, ARequiredVariableSaysWhy) {

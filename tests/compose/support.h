@@ -36,7 +36,9 @@ inline std::string errors_of(const LoadOptions& options) {
   const auto* errors = std::get_if<LoadErrors>(&outcome);
   if (errors == nullptr) return "";
   std::string out;
-  for (const Diagnostic& d : *errors) out += render(d) + "\n";
+  for (const Diagnostic& d : *errors) {
+    if (d.severity == Diagnostic::Severity::kError) out += render(d) + "\n";
+  }
   return out;
 }
 inline std::string errors_of(const std::string& text) {
@@ -47,7 +49,7 @@ inline LoadResult loaded(const LoadOptions& options) {
   auto outcome = load(options);
   if (auto* errors = std::get_if<LoadErrors>(&outcome)) {
     LoadResult failed;
-    failed.project.name = "FAILED: " + render(errors->front());
+    failed.project.name = "FAILED: " + render(*errors, Diagnostic::Severity::kError);
     return failed;
   }
   return std::move(std::get<LoadResult>(outcome));

@@ -19,7 +19,7 @@ Parsed parse(const std::string& text) {
   const std::vector<Node> documents = parse_yaml(text, file, report);
   Parsed p;
   if (!documents.empty()) p.json = print_json(documents[0]);
-  const std::vector<Diagnostic> errors = report.take_errors();
+  const std::vector<Diagnostic> errors = report.take();
   if (!errors.empty()) p.error = errors[0].message;
   return p;
 }
