@@ -63,7 +63,7 @@ std::string ellipsis(std::string_view text, std::size_t cells) {
   std::size_t cut = 0;  // where the text ends if "…" has to follow
   while (at < text.size()) {
     if (count + 1 == cells) cut = at;
-    next_code_point(text, at);
+    (void)utf8::next(text, at);
     if (++count > cells) return std::string(text.substr(0, cut)) + "…";
   }
   return std::string(text);
