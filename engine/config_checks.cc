@@ -1,5 +1,7 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "engine/config_json.h"
 #include "engine/json_fields.h"
 
@@ -41,6 +43,10 @@ void check_resources(const ResourceLimits& r) {
   if (r.cpu_period != 0 && (r.cpu_period < 1000 || r.cpu_period > 1'000'000)) {
     bad_value(
         "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+  }
+  for (const auto& [what, list] : {std::pair{"cpus", &r.cpuset_cpus}, {"mems", &r.cpuset_mems}}) {
+    if (list->find_first_not_of("0123456789,-") != std::string::npos)
+      bad_value(fmt::format("Invalid value {0} for cpuset {1}: invalid format: {0}", *list, what));
   }
   if (r.cpu_quota > 0 && r.cpu_quota < 1000)
     bad_value("CPU cfs quota can not be less than 1ms (i.e. 1000)");
@@ -84,6 +90,77 @@ void check_restart(const ContainerConfig& c) {
     bad_value("can't create 'AutoRemove' container with restart policy");
 }
 
+bool is_one_of(const std::string& mode, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), mode) != words.end();
+}
+bool names_a_container(const std::string& mode) {
+  return mode.rfind("container:", 0) == 0 && mode.size() > std::string_view("container:").size();
+}
+
+void check_modes(const ContainerConfig& c) {
+  if (!is_one_of(c.pid_mode, {"", "private", "host"}) && !names_a_container(c.pid_mode))
+    bad_value("invalid PID mode: " + c.pid_mode);
+  if (!is_one_of(c.ipc_mode, {"", "private", "host", "none", "shareable"}) &&
+      !names_a_container(c.ipc_mode))
+    bad_value("invalid IPC mode: " + c.ipc_mode);
+  if (!is_one_of(c.uts_mode, {"", "host"}) && !names_a_container(c.uts_mode))
+    bad_value("invalid UTS mode: " + c.uts_mode);
+  if (!is_one_of(c.cgroupns_mode, {"", "private", "host"}))
+    bad_value("invalid cgroup namespace mode: " + c.cgroupns_mode);
+  if (!is_one_of(c.userns_mode, {"", "host"}))
+    bad_value("invalid user namespace: " + c.userns_mode);
+  if (!is_one_of(c.runtime, {"", "runc", "stack", "io.containerd.runc.v2"}))
+    bad_value("unknown or invalid runtime name: " + c.runtime);
+}
+
+void check_security(const ContainerConfig& c) {
+  for (const auto& option : c.security_opt) {
+    const auto key = option.substr(0, option.find_first_of("=:"));
+    if (!is_one_of(key, {"no-new-privileges", "seccomp", "systempaths", "apparmor", "label"}))
+      bad_value(fmt::format("invalid --security-opt 2: \"{}\"", option));
+  }
+}
+
+void check_log(const LogConfig& log) {
+  if (log.driver == "none") return;
+  // "local" keeps what json-file keeps, in the same file; only the form on disk differs.
+  if (!is_one_of(log.driver, {"json-file", "local"}))
+    bad_value(
+        fmt::format("error looking up logging plugin {0}: plugin \"{0}\" not found", log.driver));
+  for (const auto& [key, value] : log.options) {
+    if (!is_one_of(key, {"max-file", "max-size", "compress", "labels", "labels-regex", "env",
+                         "env-regex", "tag", "mode", "max-buffer-size"}))
+      bad_value(fmt::format("unknown log opt '{}' for {} log driver", key, log.driver));
+  }
+}
+
+// An address is the user's to choose only in a subnet that the user chose.
+void check_endpoints(const ContainerConfig& c) {
+  const auto refuse = [](const std::string& network, std::string_view why) {
+    bad_value(fmt::format("invalid config for network {}: {}", network, why));
+  };
+  const auto check_mac = [&](const std::string& network, const std::string& mac) {
+    const bool well_formed =
+        mac.size() == 17 && std::all_of(mac.begin(), mac.end(), [&, i = 0](char ch) mutable {
+          return i++ % 3 == 2 ? ch == ':' || ch == '-'
+                              : std::isxdigit(static_cast<unsigned char>(ch)) != 0;
+        });
+    if (!mac.empty() && !well_formed) refuse(network, "invalid MAC address " + mac);
+  };
+  const auto mode =
+      is_one_of(c.network_mode, {"", "default"}) ? std::string("bridge") : c.network_mode;
+  check_mac(mode, c.mac_address);
+  for (const auto& [name, endpoint] : c.networks) {
+    check_mac(name, endpoint.mac);
+    if (is_one_of(name, {"default", "bridge", "host", "none"}) &&
+        (!endpoint.ipv4.empty() || !endpoint.ipv6.empty())) {
+      refuse(name,
+             "invalid endpoint settings:\nuser specified IP address is supported on user defined "
+             "networks only");
+    }
+  }
+}
+
 void check_network_mode(const ContainerConfig& c) {
   if (c.uts_mode == "host" && !c.hostname.empty())
     bad_value("conflicting options: hostname and the UTS mode");
@@ -112,7 +189,15 @@ void check_network_mode(const ContainerConfig& c) {
 
 }  // namespace
 
+void check_update(const ContainerConfig& changes) {
+  ResourceLimits alone = changes.resources;
+  if (alone.memory == 0) alone.memory_swap = 0;  // fits the limit that is there, or does not
+  check_resources(alone);
+  check_restart(changes);
+}
+
 void check_config(const ContainerConfig& c) {
+  if (c == ContainerConfig{}) bad_value("config cannot be empty in order to create a container");
   for (const auto& entry : c.env) {
     if (entry.empty() || entry[0] == '=') bad_value("invalid environment variable: " + entry);
   }
@@ -125,6 +210,10 @@ void check_config(const ContainerConfig& c) {
       bad_value(fmt::format("bad format for add-host: \"{}\"", host));
     }
   }
+  check_modes(c);
+  check_security(c);
+  check_log(c.log);
+  check_endpoints(c);
   for (const auto& limit : c.ulimits) {
     if (limit.hard != -1 && (limit.soft > limit.hard || limit.soft == -1)) {
       bad_value(fmt::format("ulimit soft limit must be less than or equal to hard limit: {} > {}",

@@ -36,5 +36,7 @@ nlohmann::json healthcheck_json(const HealthcheckConfig& healthcheck);
 
 // What is in range and does not contradict itself; Docker's texts. Throws BadValue.
 void check_config(const ContainerConfig& config);
+// The same for what POST /containers/x/update may change.
+void check_update(const ContainerConfig& changes);
 
 }  // namespace stack::engine

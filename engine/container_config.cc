@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cstring>
@@ -44,6 +46,21 @@ void merge_healthcheck(ContainerConfig* config, const std::optional<images::Heal
   if (h.start_period.count() == 0) h.start_period = image->start_period;
   if (h.start_interval.count() == 0) h.start_interval = image->start_interval;
   if (h.retries == 0) h.retries = image->retries;
+}
+
+Result<std::pair<std::int64_t, std::int64_t>> block_device(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return Error::os(errno, path);
+  if (!S_ISBLK(info.st_mode)) return Error::invalid(path + " is not a block device");
+  return std::pair<std::int64_t, std::int64_t>(major(info.st_rdev), minor(info.st_rdev));
+}
+
+Status throttles(const std::vector<DeviceRate>& rates, std::vector<runtime::ThrottleDevice>& out) {
+  for (const auto& one : rates) {
+    const auto device = TRY(block_device(one.path));
+    out.push_back({device.first, device.second, static_cast<std::uint64_t>(one.rate)});
+  }
+  return ok_status();
 }
 
 }  // namespace
@@ -140,6 +157,37 @@ std::string resolv_conf(const ContainerConfig& config, const NetworkIdentity& id
   return out;
 }
 
+Result<runtime::Resources> runtime_resources(const ResourceLimits& from) {
+  runtime::Resources r;
+  if (from.nano_cpus > 0) {
+    r.cpu_period = 100000;
+    r.cpu_quota = from.nano_cpus / 10000;
+  }
+  if (from.cpu_period > 0) r.cpu_period = static_cast<std::uint64_t>(from.cpu_period);
+  if (from.cpu_quota != 0) r.cpu_quota = from.cpu_quota;
+  if (from.cpu_shares > 0) r.cpu_shares = static_cast<std::uint64_t>(from.cpu_shares);
+  r.cpuset_cpus = from.cpuset_cpus;
+  r.cpuset_mems = from.cpuset_mems;
+  if (from.memory > 0) r.memory_limit = from.memory;
+  if (from.memory_swap != 0) r.memory_swap = from.memory_swap;
+  if (from.memory_reservation > 0) r.memory_reservation = from.memory_reservation;
+  if (from.memory_swappiness)
+    r.memory_swappiness = static_cast<std::uint64_t>(*from.memory_swappiness);
+  if (from.oom_kill_disable) r.disable_oom_killer = true;
+  if (from.pids_limit != 0) r.pids_limit = from.pids_limit;
+  if (from.blkio_weight > 0) r.blkio_weight = static_cast<std::uint16_t>(from.blkio_weight);
+  for (const auto& one : from.blkio_weights) {
+    const auto device = TRY(block_device(one.path));
+    r.blkio_weight_device.push_back(
+        {device.first, device.second, static_cast<std::uint16_t>(one.rate)});
+  }
+  TRY(throttles(from.read_bps, r.throttle_read_bps));
+  TRY(throttles(from.write_bps, r.throttle_write_bps));
+  TRY(throttles(from.read_iops, r.throttle_read_iops));
+  TRY(throttles(from.write_iops, r.throttle_write_iops));
+  return r;
+}
+
 Result<runtime::ContainerOptions> runtime_options(const Container& container) {
   const ContainerConfig& c = container.config;
   runtime::ContainerOptions o;
@@ -183,25 +231,7 @@ Result<runtime::ContainerOptions> runtime_options(const Container& container) {
   if (c.readonly_paths) o.readonly_paths = c.readonly_paths;
   o.cgroup_parent = c.cgroup_parent;
   o.annotations = c.annotations;
-  runtime::Resources& r = o.resources;
-  const ResourceLimits& from = c.resources;
-  if (from.nano_cpus > 0) {
-    r.cpu_period = 100000;
-    r.cpu_quota = from.nano_cpus / 10000;
-  }
-  if (from.cpu_period > 0) r.cpu_period = static_cast<std::uint64_t>(from.cpu_period);
-  if (from.cpu_quota != 0) r.cpu_quota = from.cpu_quota;
-  if (from.cpu_shares > 0) r.cpu_shares = static_cast<std::uint64_t>(from.cpu_shares);
-  r.cpuset_cpus = from.cpuset_cpus;
-  r.cpuset_mems = from.cpuset_mems;
-  if (from.memory > 0) r.memory_limit = from.memory;
-  if (from.memory_swap != 0) r.memory_swap = from.memory_swap;
-  if (from.memory_reservation > 0) r.memory_reservation = from.memory_reservation;
-  if (from.memory_swappiness)
-    r.memory_swappiness = static_cast<std::uint64_t>(*from.memory_swappiness);
-  if (from.oom_kill_disable) r.disable_oom_killer = true;
-  if (from.pids_limit != 0) r.pids_limit = from.pids_limit;
-  if (from.blkio_weight > 0) r.blkio_weight = static_cast<std::uint16_t>(from.blkio_weight);
+  o.resources = TRY(runtime_resources(c.resources));
   return o;
 }
 

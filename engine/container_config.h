@@ -1,5 +1,5 @@
 // From what a client asked for to what runs: image defaults, command line, and the small files
-// below /etc. Pure.
+// below /etc. Pure, but for the devices of limits, which are looked up.
 #pragma once
 
 #include <string>
@@ -34,6 +34,9 @@ std::string resolv_conf(const ContainerConfig& config, const NetworkIdentity& id
 // The runtime's options, without mounts and namespaces, which depend on this machine
 // (container_start.cc).
 Result<runtime::ContainerOptions> runtime_options(const Container& container);
+
+// Its limits. The devices that it names must exist.
+Result<runtime::Resources> runtime_resources(const ResourceLimits& limits);
 
 // "10", "SIGTERM", "term" to a number. kInvalid "invalid signal: x".
 Result<int> parse_signal(const std::string& text);

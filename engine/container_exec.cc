@@ -14,10 +14,6 @@
 namespace stack::engine {
 
 namespace {
-bool is_running(const Container& c) {
-  return c.status == RunState::kRunning || c.status == RunState::kPaused;
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
@@ -25,12 +21,18 @@ std::string joined(const std::vector<std::string>& words) {
 }
 }  // namespace
 
+void Containers::Impl::publish_exec(const Entry& entry, const char* action,
+                                    const std::vector<std::string>& command,
+                                    const std::string& exec_id) {
+  publish(entry, action + (": " + joined(command)), {{"execID", exec_id}});
+}
+
 Result<Fd> Containers::attach(const std::string& name_or_id, AttachOptions options) {
   const Entry* entry = TRY(impl_->find(name_or_id));
   if (entry->c.status == RunState::kRemoving || entry->c.status == RunState::kDead) {
     return Error::conflict("You cannot attach to a stopped container, start it first");
   }
-  if (!is_running(entry->c)) {
+  if (!is_up(entry->c.status)) {
     auto pair = TRY(make_socketpair(SOCK_STREAM));
     auto& pending = impl_->get(entry->c.id)->pending_clients;
     std::erase_if(pending, [](const Entry::PendingClient& client) {
@@ -47,7 +49,8 @@ Result<Fd> Containers::attach(const std::string& name_or_id, AttachOptions optio
 
 Status Containers::resize(const std::string& name_or_id, int rows, int columns) {
   const Entry* entry = TRY(impl_->find(name_or_id));
-  if (!is_running(entry->c)) return Error::conflict("Container " + entry->c.id + " is not running");
+  if (!is_up(entry->c.status))
+    return Error::conflict("container " + entry->c.id + " is not running");
   return runtime::resize(impl_->run_dir(entry->c.id), static_cast<std::uint16_t>(rows),
                          static_cast<std::uint16_t>(columns));
 }
@@ -62,14 +65,15 @@ Result<std::string> Containers::create_exec(const std::string& name_or_id, ExecC
     return Error::conflict("Container " + entry->c.id +
                            " is restarting, wait until the container is running");
   }
-  if (!is_running(entry->c)) return Error::conflict("container " + entry->c.id + " is not running");
+  if (!is_up(entry->c.status))
+    return Error::conflict("container " + entry->c.id + " is not running");
   if (config.cmd.empty()) return Error::invalid("No exec command specified");
   ExecEntry exec;
   exec.state.id = random_hex(64);
   exec.state.container_id = entry->c.id;
   exec.state.config = std::move(config);
   const std::string id = exec.state.id;
-  impl_->publish(*entry, "exec_create: " + joined(exec.state.config.cmd), {{"execID", id}});
+  impl_->publish_exec(*entry, "exec_create", exec.state.config.cmd, id);
   impl_->execs.emplace(id, std::move(exec));
   return id;
 }
@@ -93,7 +97,7 @@ void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) 
   if (state.running || state.exit_code)
     return done(Error::conflict("exec command " + exec_id + " has already run"));
   const Entry* entry = impl_->get(state.container_id);
-  if (entry == nullptr || !is_running(entry->c))
+  if (entry == nullptr || !is_up(entry->c.status))
     return done(Error::conflict("container " + state.container_id + " is not running"));
   runtime::ExecRequest request;
   request.id = state.container_id;
@@ -108,7 +112,7 @@ void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) 
   request.stdout_ = state.config.attach_stdout;
   request.stderr_ = state.config.attach_stderr;
   it->second.state.running = true;
-  impl_->publish(*entry, "exec_start: " + joined(state.config.cmd), {{"execID", exec_id}});
+  impl_->publish_exec(*entry, "exec_start", state.config.cmd, exec_id);
   impl_->services.pool.run(
       [this, request] { return impl_->services.runtime.exec(request); },
       [this, exec_id, done = std::move(done)](Result<runtime::RunningExec> started) {
@@ -140,7 +144,6 @@ void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) 
           auto status = reap(e.shim_pidfd.get(), false);
           e.state.exit_code = status.ok() && status->has_value() ? (*status)->code : 137;
           e.state.running = false;
-          e.state.pid = 0;
           e.exit_watch.cancel();
           e.shim_pidfd.reset();
           e.terminal_copy.reset();

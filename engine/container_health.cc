@@ -166,6 +166,9 @@ void Containers::Impl::begin_probe(Entry* entry) {
                               {begun, services.clock.wall(), -1, started.error().message});
         }
         auto probe = std::make_unique<HealthProbe>();
+        probe->exec_id = random_hex(64);
+        publish_exec(*same, "exec_create", probe_command(same->c.config), probe->exec_id);
+        publish_exec(*same, "exec_start", probe_command(same->c.config), probe->exec_id);
         probe->exec = std::move(started).value();
         probe->begun = begun;
         const auto follow = [&](const Fd& fd, EventLoop::Watch HealthProbe::*watch) {
@@ -193,6 +196,8 @@ void Containers::Impl::begin_probe(Entry* entry) {
           if (p.timed_out)
             result = scheduler::timed_out_probe(p.begun, services.clock.wall(),
                                                 now->health->config().timeout);
+          publish(*now, "exec_die",
+                  {{"execID", p.exec_id}, {"exitCode", std::to_string(result.exit_code)}});
           now->probe.reset();
           finish_probe(id, generation, std::move(result));
         });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "engine/container_links.h"
 #include "engine/containers_impl.h"
 #include "engine/networks.h"
 #include "netd/client.h"
@@ -16,10 +17,6 @@ namespace {
 
 constexpr int kEphemeralFirst = 32768;
 constexpr int kEphemeralLast = 60999;
-
-bool is_running(const Container& c) {
-  return c.status == RunState::kRunning || c.status == RunState::kPaused;
-}
 
 bool overlaps(const std::string& a, const std::string& b) {
   const auto any = [](const std::string& ip) {
@@ -172,13 +169,9 @@ void Containers::Impl::register_names(Entry* entry, Fd netns, std::function<void
     if (network.ok() && !(*network)->config.internal) names.internal_only = false;
     names.endpoints.push_back(std::move(known));
   }
-  for (const auto& link : c.config.links) {
-    const std::size_t colon = link.find(':');
-    std::string target = link.substr(0, colon);
-    if (!target.empty() && target[0] == '/') target = target.substr(1);
-    std::string alias = colon == std::string::npos ? target : link.substr(colon + 1);
-    alias = alias.substr(alias.rfind('/') == std::string::npos ? 0 : alias.rfind('/') + 1);
-    names.links.push_back({alias, target});
+  for (const auto& text : c.config.links) {
+    const Link link = Link::parse(text);
+    names.links.push_back({link.alias, link.target});
   }
   services.netd.set_container(std::move(names), std::move(netns), std::move(done));
 }
@@ -221,7 +214,7 @@ void Containers::connect(const std::string& name_or_id, const std::string& netwo
   while (taken("eth" + std::to_string(index))) ++index;
   endpoint.interface = "eth" + std::to_string(index);
   entry->c.config.networks[endpoint.network_name] = endpoint.config;
-  if (!is_running(entry->c)) {
+  if (!is_up(entry->c.status)) {
     entry->c.endpoints.push_back(std::move(endpoint));
     impl_->save(*entry);
     return done(Unit{});
@@ -285,7 +278,7 @@ void Containers::disconnect(const std::string& name_or_id, const std::string& ne
   entry->c.config.networks.erase(endpoint.network_name);
   impl_->services.networks->release(endpoint);
   impl_->save(*entry);
-  if (!is_running(entry->c)) return done(Unit{});
+  if (!is_up(entry->c.status)) return done(Unit{});
   impl_->register_names(entry, Fd(), [](const Status&) {});
   netd::EndpointSpec spec;
   spec.network_id = endpoint.network_id;

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "engine/container_config.h"
 #include "engine/overlay_view.h"
+#include "engine/volume_mount.h"
 #include "images/copy.h"
 #include "netd/endpoint.h"
 #include "runtime/default_spec.h"
@@ -42,7 +43,9 @@ Status write_etc_files(const StartJob& job) {
   auto host_text = read_file("/etc/resolv.conf");
   const std::string host_resolv =
       host_text.ok() ? *host_text : std::string();  // a host without one has no resolver
-  TRY(write_file(job.directory / "hosts", hosts_file(config, identity, job.host_gateway)));
+  std::string hosts = hosts_file(config, identity, job.host_gateway);
+  for (const auto& line : job.link_hosts) hosts += line + "\n";
+  TRY(write_file(job.directory / "hosts", hosts));
   TRY(write_file(job.directory / "hostname", identity.hostname + "\n"));
   TRY(write_file(job.directory / "resolv.conf", resolv_conf(config, identity, host_resolv)));
   return ok_status();
@@ -96,6 +99,19 @@ runtime::NamespaceOption namespace_option(const std::string& mode, int pid, cons
   return {};
 }
 
+// A symbolic link in a volume must not lead a subpath out of it.
+Status check_subpath(const MountPoint& mount) {
+  if (mount.config.type != "volume" || mount.config.subpath.empty()) return ok_status();
+  std::error_code ec;
+  const auto volume =
+      mount.host_path.substr(0, mount.host_path.size() - mount.config.subpath.size() - 1);
+  const auto place = fs::canonical(mount.host_path, ec).string();
+  if (ec) return Error::os(ec.value(), "cannot access path " + mount.host_path);
+  const auto root = fs::canonical(volume, ec).string();
+  if (place == root || place.rfind(root + "/", 0) == 0) return ok_status();
+  return Error::invalid("subpath " + mount.config.subpath + " leads out of volume " + mount.volume);
+}
+
 Result<runtime::Spec> make_spec(const StartJob& job) {
   const Container& container = job.container;
   runtime::ContainerOptions options = TRY(runtime_options(container));
@@ -109,6 +125,7 @@ Result<runtime::Spec> make_spec(const StartJob& job) {
     options.mounts.push_back(std::move(mount));
   }
   for (const auto& mount : container.mounts) {
+    TRY(check_subpath(mount));
     if (mount.config.type == "tmpfs" && mount.config.tmpfs_size == 0 && !mount.config.tmpfs_mode) {
       options.tmpfs[mount.config.target] = mount.config.tmpfs_options;
     } else {
@@ -170,6 +187,8 @@ Result<runtime::LogOptions> log_options(const StartJob& job) {
 Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const StartJob& job,
                                       int netns_fd) {
   if (job.files_of.empty()) TRY(write_etc_files(job));
+  for (const auto& volume : job.volumes)
+    TRY_WHILE(mount_volume(volume.options, volume.mountpoint), "failed to populate volume");
   TRY(fill_volumes(job));
   TRY(make_directories(job.run_dir.parent_path(), 0711));
   TRY(write_file(job.directory / "upper" / ".dockerenv", "", 0755));

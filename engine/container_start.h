@@ -32,6 +32,12 @@ struct StartJob {
   std::filesystem::path
       files_of;  // the directory of the container whose hosts and resolv.conf are shared
   bool resolver = false;
+  std::vector<std::string> link_hosts;  // lines for /etc/hosts
+  struct VolumeMount {
+    std::map<std::string, std::string> options;
+    std::filesystem::path mountpoint;
+  };
+  std::vector<VolumeMount> volumes;  // those that are mounted while they are used
   struct Client {
     Fd socket;
     runtime::AttachRequest request;

@@ -18,21 +18,23 @@
 
 namespace stack::engine {
 
-namespace {
-
-bool valid_name(const std::string& name) {
+Status Containers::Impl::check_name(const std::string& name) const {
   const auto plain = [](char ch) { return std::isalnum(static_cast<unsigned char>(ch)) != 0; };
-  if (name.size() < 2 || !plain(name[0])) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [&](char ch) { return plain(ch) || ch == '_' || ch == '.' || ch == '-'; });
+  const bool valid =
+      name.size() >= 2 && plain(name[0]) && std::all_of(name.begin(), name.end(), [&](char ch) {
+        return plain(ch) || ch == '_' || ch == '.' || ch == '-';
+      });
+  if (!valid) {
+    return Error::invalid("Invalid container name (/" + name +
+                          "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+  }
+  const auto it = ids_by_name.find(name);
+  if (it == ids_by_name.end()) return ok_status();
+  return Error::conflict("Conflict. The container name \"/" + name +
+                         "\" is already in use by container \"" + it->second +
+                         "\". You have to remove (or rename) that container to be able to reuse "
+                         "that name.");
 }
-
-bool is_live(RunState state) {
-  return state == RunState::kRunning || state == RunState::kPaused ||
-         state == RunState::kRestarting;
-}
-
-}  // namespace
 
 Entry* Containers::Impl::get(const std::string& id) {
   const auto it = entries.find(id);
@@ -106,167 +108,8 @@ void Containers::Impl::notify_waiters(Entry* entry, WaitCondition reached) {
   for (auto& waiter : called) waiter.done(result);
 }
 
-// Named volumes are made when the container is created, anonymous ones too, or taken over from the
-// container it replaces.
-Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_from) {
-  Container& c = entry->c;
-  std::vector<MountConfig> wanted = c.config.mounts;
-  const auto mounted_at = [&](const std::string& target) {
-    return std::any_of(wanted.begin(), wanted.end(),
-                       [&](const MountConfig& m) { return m.target == target; });
-  };
-  std::vector<MountPoint> inherited;
-  for (const auto& text : c.config.volumes_from) {
-    const std::size_t colon = text.find(':');
-    const Entry* source = TRY(find(text.substr(0, colon)));
-    for (MountPoint mount : source->c.mounts) {
-      if (mounted_at(mount.config.target) || mount.config.type == "tmpfs") continue;
-      if (colon != std::string::npos && text.substr(colon + 1).find("ro") != std::string::npos)
-        mount.config.read_only = true;
-      mount.anonymous = false;  // it belongs to the other container
-      inherited.push_back(mount);
-    }
-  }
-  for (const auto& target : c.config.volumes) {
-    if (mounted_at(target)) continue;
-    if (std::any_of(inherited.begin(), inherited.end(),
-                    [&](const MountPoint& m) { return m.config.target == target; }))
-      continue;
-    MountConfig mount;
-    mount.type = "volume";
-    mount.target = target;
-    wanted.push_back(std::move(mount));
-  }
-  const Entry* old = inherit_from.empty() ? nullptr : get(inherit_from);
-  for (auto& config : wanted) {
-    MountPoint mount;
-    if (config.target.empty() || config.target[0] != '/') {
-      return Error::invalid("invalid mount path: '" + config.target +
-                            "' mount path must be absolute");
-    }
-    if (config.type == "bind") {
-      if (config.source.empty())
-        return Error::invalid(
-            "invalid mount config for type \"bind\": field Source must not be empty");
-      if (!exists(config.source)) {
-        if (!config.create_host_path) {
-          return Error::invalid(
-              "invalid mount config for type \"bind\": bind source path does not exist: " +
-              config.source);
-        }
-        TRY(make_directories(config.source, 0755));
-      }
-      mount.host_path = config.source;
-    } else if (config.type == "volume") {
-      Volume volume;
-      volume.name = config.source;
-      volume.driver = config.volume_driver;
-      volume.labels = config.volume_labels;
-      volume.options = config.driver_options;
-      mount.anonymous = config.source.empty();
-      if (mount.anonymous && old != nullptr) {
-        for (const auto& previous : old->c.mounts) {
-          if (previous.anonymous && previous.config.target == config.target)
-            volume.name = previous.volume;
-        }
-      }
-      const Volume* made = TRY(services.volumes->create(std::move(volume)));
-      mount.volume = made->name;
-      mount.host_path = made->mountpoint;
-      if (!config.subpath.empty()) mount.host_path += "/" + config.subpath;
-    } else if (config.type != "tmpfs") {
-      return Error::invalid("mount type unknown: \"" + config.type + "\"");
-    }
-    mount.config = std::move(config);
-    c.mounts.push_back(std::move(mount));
-  }
-  c.mounts.insert(c.mounts.end(), inherited.begin(), inherited.end());
-  return ok_status();
-}
-
 Containers::Containers(Services& services) : impl_(std::make_unique<Impl>(services)) {}
 Containers::~Containers() = default;
-
-void Containers::create(std::string name, ContainerConfig config, std::string inherit_volumes_from,
-                        Done<CreatedContainer> done) {
-  Impl& impl = *impl_;
-  if (name.empty()) {
-    do {
-      name = random_name();
-    } while (impl.ids_by_name.count(name) != 0);
-  }
-  if (!valid_name(name)) {
-    return done(Error::invalid("Invalid container name (" + name +
-                               "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
-  }
-  if (const auto it = impl.ids_by_name.find(name); it != impl.ids_by_name.end()) {
-    return done(Error::conflict(
-        "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
-        it->second +
-        "\". You have to remove (or rename) that container to be able to reuse that name."));
-  }
-  auto image = impl.services.store.find(config.image);
-  if (!image.ok()) return done(std::move(image).error());
-  auto merged = merge_image_config(std::move(config), image->config);
-  if (!merged.ok()) return done(std::move(merged).error());
-  auto policy = scheduler::parse_restart_policy(merged->restart_policy);
-  if (!policy.ok()) return done(std::move(policy).error());
-  if (auto signal = parse_signal(merged->stop_signal); !signal.ok())
-    return done(std::move(signal).error());
-
-  auto entry = std::make_unique<Entry>();
-  Container& c = entry->c;
-  c.id = random_hex(64);
-  c.name = name;
-  c.config = std::move(merged).value();
-  c.image_id = image->id;
-  c.created = impl.services.clock.wall();
-  auto args = command_line(c.config);
-  c.path = args.front();
-  c.args.assign(args.begin() + 1, args.end());
-
-  // Every network must exist now; addresses are given at start.
-  std::map<std::string, EndpointConfig> networks = c.config.networks;
-  const std::string& mode = c.config.network_mode;
-  const bool shares = mode == "host" || mode == "none" || mode.rfind("container:", 0) == 0;
-  if (!shares && networks.empty())
-    networks[mode.empty() || mode == "default" ? "bridge" : mode] = {};
-  if (!shares) {
-    int index = 0;
-    for (const auto& [network_name, endpoint_config] : networks) {
-      auto network =
-          impl.services.networks->find(network_name == "default" ? "bridge" : network_name);
-      if (!network.ok()) return done(std::move(network).error());
-      Endpoint endpoint;
-      endpoint.id = random_hex(64);
-      endpoint.network_id = (*network)->id;
-      endpoint.network_name = (*network)->config.name;
-      endpoint.config = endpoint_config;
-      endpoint.interface = endpoint_config.interface_name.empty() ? "eth" + std::to_string(index)
-                                                                  : endpoint_config.interface_name;
-      ++index;
-      c.endpoints.push_back(std::move(endpoint));
-    }
-  }
-  const auto directory = impl.directory(c.id);
-  Status made = make_directories(impl.services.paths.root / "containers", 0710);
-  if (made.ok()) made = make_directories(directory, 0710);
-  if (made.ok()) made = make_directories(directory / "upper", 0755);
-  if (made.ok()) made = make_directories(directory / "work", 0700);
-  if (made.ok()) made = impl.make_mounts(entry.get(), inherit_volumes_from);
-  if (!made.ok()) {
-    (void)remove_tree(directory);  // the first error is the one to tell
-    return done(std::move(made).error());
-  }
-  // mkdir(2) applied our umask; the root of a container is 0755 whatever that is.
-  (void)::chmod((directory / "upper").c_str(), 0755);
-  Entry* raw = entry.get();
-  impl.ids_by_name[name] = c.id;
-  impl.entries.emplace(c.id, std::move(entry));
-  impl.save(*raw);
-  impl.publish(*raw, "create");
-  done(CreatedContainer{raw->c.id, {}});
-}
 
 void Containers::Impl::erase(const std::string& id, bool volumes) {
   Entry* entry = get(id);
@@ -294,7 +137,8 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   const std::string id = (*found)->c.id;
-  impl_->enqueue(id, [this, id, options, done = std::move(done)](Entry::Finished finished) mutable {
+  impl_->enqueue(id, [this, id, name_or_id, options,
+                      done = std::move(done)](Entry::Finished finished) mutable {
     Impl& impl = *impl_;
     Entry* entry = impl.get(id);
     auto remove_now = [this, id, options, done, finished]() {
@@ -325,8 +169,8 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
     if (!is_live(entry->c.status)) return remove_now();
     if (!options.force) {
       const std::string state = to_string(entry->c.status);
-      done(Error::conflict("cannot remove container \"" + entry->c.name + "\": container is " +
-                           state + ": stop the container before removing or force remove"));
+      done(Error::conflict("cannot remove container \"" + name_or_id + "\": container is " + state +
+                           ": stop the container before removing or force remove"));
       return finished();
     }
     impl.stop(entry, 0, "SIGKILL", [remove_now](Result<Unit>) { remove_now(); });
@@ -338,16 +182,12 @@ void Containers::rename(const std::string& name_or_id, const std::string& new_na
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   const std::string name = !new_name.empty() && new_name[0] == '/' ? new_name.substr(1) : new_name;
-  if (!valid_name(name))
-    return done(Error::invalid("Invalid container name (" + name +
-                               "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
-  if (const auto it = impl_->ids_by_name.find(name); it != impl_->ids_by_name.end()) {
-    return done(Error::conflict(
-        "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
-        it->second +
-        "\". You have to remove (or rename) that container to be able to reuse that name."));
-  }
   Entry* entry = *found;
+  if (name == entry->c.name)
+    return done(Error::invalid("Renaming a container with the same name as its current name"));
+  if (Status free = impl_->check_name(name); !free.ok())
+    return done(
+        Error::make(free.error().kind, "Error when allocating new name: " + free.error().message));
   const std::string old = entry->c.name;
   impl_->ids_by_name.erase(old);
   impl_->ids_by_name[name] = entry->c.id;
@@ -392,32 +232,6 @@ Result<std::vector<int>> Containers::processes(const std::string& id) const {
   if (entry->c.pid == 0) return Error::conflict("container " + entry->c.id + " is not running");
   auto pids = TRY(impl_->services.runtime.processes(impl_->run_dir(entry->c.id)));
   return std::vector<int>(pids.begin(), pids.end());
-}
-
-void Containers::adopt() {
-  auto records = impl_->services.state.all("container");
-  if (!records.ok()) {
-    log_error("reading containers: {}", records.error().to_string());
-    return;
-  }
-  for (const auto& [id, text] : *records) {
-    auto container = parse_container_record(text);
-    if (!container.ok()) {
-      log_error("container {}: {}", id, container.error().to_string());
-      continue;
-    }
-    auto entry = std::make_unique<Entry>();
-    entry->c = std::move(container).value();
-    impl_->ids_by_name[entry->c.name] = id;
-    impl_->entries.emplace(id, std::move(entry));
-  }
-  for (const auto& [id, entry] : impl_->entries) impl_->adopt(entry.get());
-  // A directory without a record is what a crash between the two left.
-  std::error_code ec;
-  for (const auto& item :
-       std::filesystem::directory_iterator(impl_->services.paths.root / "containers", ec)) {
-    if (impl_->get(item.path().filename().string()) == nullptr) (void)remove_tree(item.path());
-  }
 }
 
 }  // namespace stack::engine

@@ -37,6 +37,13 @@ struct RemoveOptions {
   bool volumes = false;  // its anonymous volumes too
 };
 
+struct ContainerUpdate {
+  ResourceLimits resources;    // what is zero or empty stays as it is
+  std::string restart_policy;  // empty: as it is
+  int restart_max_retries = 0;
+};
+ResourceLimits merge_limits(const ResourceLimits& now, const ResourceLimits& wanted);
+
 enum class WaitCondition { kNotRunning, kNextExit, kRemoved };
 struct WaitResult {
   int exit_code = 0;
@@ -87,6 +94,7 @@ class Containers {
   void kill(const std::string& id, const std::string& signal, Done<Unit> done);
   void remove(const std::string& id, RemoveOptions options, Done<Unit> done);
   void rename(const std::string& id, const std::string& new_name, Done<Unit> done);
+  void update(const std::string& id, ContainerUpdate update, Done<Unit> done);
   void pause(const std::string& id, Done<Unit> done);
   void unpause(const std::string& id, Done<Unit> done);
   void wait(const std::string& id, WaitCondition condition, Done<WaitResult> done);

@@ -1,6 +1,8 @@
-// Inside of Containers, shared by its four files: containers.cc (records, create, find),
-// container_life.cc (start, end, restart), container_health.cc (probes), container_exec.cc (exec,
-// attach, root file system).
+// Inside of Containers, shared by its files: containers.cc (records, find, remove),
+// container_create.cc, container_operations.cc (what a client asks for), container_life.cc (start,
+// end, restart policy), container_adopt.cc (after a restart of the engine), container_update.cc,
+// container_network.cc, container_health.cc (probes), container_exec.cc (exec, attach, root file
+// system).
 //
 // Each container has a queue of operations; one runs at a time and calls its `finished` when the
 // next may begin. An exit that nobody asked for is an operation too.
@@ -19,7 +21,10 @@
 
 namespace stack::engine {
 
-struct HealthProbe {  // one probe under way
+struct StartJob;  // engine/container_start.h
+
+struct HealthProbe {    // one probe under way
+  std::string exec_id;  // for its events
   runtime::RunningExec exec;
   EventLoop::Watch out_watch, err_watch, exit_watch;
   EventLoop::Timer timeout;
@@ -84,6 +89,7 @@ struct Containers::Impl {
   // containers.cc
   Entry* get(const std::string& id);
   Result<Entry*> find(const std::string& name_or_id);
+  Status check_name(const std::string& name) const;  // well-formed and free
   void enqueue(const std::string& id, Entry::Operation operation);
   void run_next(const std::string& id);
   void save(const Entry& entry);
@@ -95,12 +101,23 @@ struct Containers::Impl {
   std::filesystem::path run_dir(const std::string& id) const {
     return services.paths.run / "containers" / id;
   }
+  void publish_exec(const Entry& entry, const char* action, const std::vector<std::string>& command,
+                    const std::string& exec_id);
   Status make_mounts(Entry* entry, const std::string& inherit_from);
+  Status make_endpoints(Container* c) const;
+  Status check_others(const Container& c);
   void erase(const std::string& id, bool volumes);
   void notify_waiters(Entry* entry, WaitCondition reached);
 
+  // container_prepare.cc
+  Status prepare(Entry* entry, StartJob* job);
+  Status check_links(const Container& c);
+
   // container_life.cc
   void start(Entry* entry, Done<Unit> done);
+  void unmount_unused_volumes(const Container& ended);
+  void remove_after_failed_start(const Entry& entry);
+  void publish_attachments(const Entry& entry, bool begins);
   void begin_running(Entry* entry, runtime::RunningContainer running);
   void on_shim_exit(const std::string& id, std::uint64_t generation);
   void ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished, Entry::Finished then);
@@ -108,6 +125,15 @@ struct Containers::Impl {
   void stop(Entry* entry, std::optional<int> timeout, const std::string& signal, Done<Unit> done);
   void adopt(Entry* entry);
   void register_names(Entry* entry, Fd netns, std::function<void(Status)> done);
+  struct LinkedTo {
+    const Container* target;
+    std::string alias, address;
+  };
+  // The running containers that this one is linked to in the default network.
+  std::vector<LinkedTo> linked(const Container& c);
+  // Writes the address that `entry` has now, or none, into the hosts files of those linked to it.
+  void refresh_links(const Entry& entry);
+  static bool on_default_network(const Container& c);
   Status assign_ports(Entry* entry);
   std::vector<netd::PublishedPort> published_ports(const Entry& entry) const;
   void release(Entry* entry);

@@ -50,6 +50,7 @@ class EventBus {
   EventBus() : alive_(std::make_shared<int>(0)) {}
   void publish(Event event);
   [[nodiscard]] Subscription subscribe(std::function<void(const Event&)> fn);
+  std::size_t listeners() const { return subscribers_.size(); }
   const std::deque<Event>& history() const { return history_; }  // the last 1,024, oldest first
 
  private:

@@ -19,7 +19,7 @@ PortBinding parse_port_key(const std::string& key) {
       std::from_chars(number.data(), number.data() + number.size(), out.container_port);
   const bool bad_number = failed != std::errc() || end != number.data() + number.size() ||
                           number.empty() || out.container_port < 1 || out.container_port > 65535;
-  if (bad_number) bad_value(fmt::format("invalid port specification: \"{}\"", key));
+  if (bad_number) bad_value(fmt::format("invalid port specification: \"{}\"", number));
   if (out.protocol != "tcp" && out.protocol != "udp" && out.protocol != "sctp") {
     bad_value(fmt::format("invalid proto: \"{}\"", out.protocol));
   }
@@ -62,7 +62,7 @@ void parse_ports(const Json& bindings, ContainerConfig& out) {
 }
 
 Json ports_json(const std::vector<PortBinding>& ports) {
-  Json out = Json::object();
+  Json out;
   for (const auto& port : ports) {
     out[fmt::format("{}/{}", port.container_port, port.protocol)].push_back(
         {{"HostIp", port.host_ip}, {"HostPort", port.host_port}});
@@ -75,10 +75,15 @@ void resources_to_json(const ResourceLimits& limits, Json& out) {
   out["Memory"] = limits.memory;
   out["NanoCpus"] = limits.nano_cpus;
   out["BlkioWeight"] = limits.blkio_weight;
-  for (const char* key : {"BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps",
-                          "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps"}) {
-    out[key] = Json::array();
-  }
+  const auto rates = [&](const char* key, const char* member, const std::vector<DeviceRate>& list) {
+    out[key] = nullptr;
+    for (const auto& one : list) out[key].push_back({{"Path", one.path}, {member, one.rate}});
+  };
+  rates("BlkioWeightDevice", "Weight", limits.blkio_weights);
+  rates("BlkioDeviceReadBps", "Rate", limits.read_bps);
+  rates("BlkioDeviceWriteBps", "Rate", limits.write_bps);
+  rates("BlkioDeviceReadIOps", "Rate", limits.read_iops);
+  rates("BlkioDeviceWriteIOps", "Rate", limits.write_iops);
   out["CpuPeriod"] = limits.cpu_period;
   out["CpuQuota"] = limits.cpu_quota;
   out["CpuRealtimePeriod"] = 0;
@@ -113,6 +118,16 @@ void parse_resources(const Json& json, ResourceLimits& out) {
   out.oom_kill_disable = field(json, "OomKillDisable", false);
   out.pids_limit = field<std::int64_t>(json, "PidsLimit");
   out.blkio_weight = field<int>(json, "BlkioWeight");
+  const auto rates = [&](const char* key, const char* member, std::vector<DeviceRate>& list) {
+    list.clear();
+    for (const auto& one : child(json, key))
+      list.push_back({text_field(one, "Path"), field<std::int64_t>(one, member)});
+  };
+  rates("BlkioWeightDevice", "Weight", out.blkio_weights);
+  rates("BlkioDeviceReadBps", "Rate", out.read_bps);
+  rates("BlkioDeviceWriteBps", "Rate", out.write_bps);
+  rates("BlkioDeviceReadIOps", "Rate", out.read_iops);
+  rates("BlkioDeviceWriteIOps", "Rate", out.write_iops);
 }
 
 Json host_config_json(const ContainerConfig& c, MountForm form) {
@@ -130,9 +145,9 @@ Json host_config_json(const ContainerConfig& c, MountForm form) {
   out["CapAdd"] = or_null(c.cap_add);
   out["CapDrop"] = or_null(c.cap_drop);
   out["CgroupnsMode"] = c.cgroupns_mode;
-  out["Dns"] = c.dns;
-  out["DnsOptions"] = c.dns_options;
-  out["DnsSearch"] = c.dns_search;
+  out["Dns"] = or_null(c.dns);
+  out["DnsOptions"] = or_null(c.dns_options);
+  out["DnsSearch"] = or_null(c.dns_search);
   out["ExtraHosts"] = or_null(c.extra_hosts);
   out["GroupAdd"] = or_null(c.group_add);
   out["IpcMode"] = c.ipc_mode;
@@ -155,7 +170,7 @@ Json host_config_json(const ContainerConfig& c, MountForm form) {
   out["Isolation"] = "";
   out["CgroupParent"] = c.cgroup_parent;
   resources_to_json(c.resources, out);
-  out["Devices"] = Json::array();
+  out["Devices"] = nullptr;
   for (const auto& d : c.devices) {
     out["Devices"].push_back({{"PathOnHost", d.host},
                               {"PathInContainer", d.container},
@@ -163,16 +178,43 @@ Json host_config_json(const ContainerConfig& c, MountForm form) {
   }
   out["DeviceCgroupRules"] = or_null(c.device_cgroup_rules);
   out["DeviceRequests"] = nullptr;
-  out["Ulimits"] = Json::array();
+  out["Ulimits"] = nullptr;
   for (const auto& u : c.ulimits)
     out["Ulimits"].push_back({{"Name", u.name}, {"Hard", u.hard}, {"Soft", u.soft}});
   out["MaskedPaths"] = or_null(c.masked_paths);
   out["ReadonlyPaths"] = or_null(c.readonly_paths);
+  for (const auto& key : c.given_empty) {
+    if (out[key].is_null()) out[key] = key == "PortBindings" ? Json::object() : Json::array();
+  }
   return out;
 }
 
 void parse_host_config(const Json& json, ContainerConfig& out) {
   parse_mounts(json, out);
+  for (const char* key : {"Binds",
+                          "BlkioDeviceReadBps",
+                          "BlkioDeviceReadIOps",
+                          "BlkioDeviceWriteBps",
+                          "BlkioDeviceWriteIOps",
+                          "BlkioWeightDevice",
+                          "CapAdd",
+                          "CapDrop",
+                          "DeviceCgroupRules",
+                          "DeviceRequests",
+                          "Devices",
+                          "Dns",
+                          "DnsOptions",
+                          "DnsSearch",
+                          "ExtraHosts",
+                          "GroupAdd",
+                          "Links",
+                          "PortBindings",
+                          "SecurityOpt",
+                          "Ulimits",
+                          "VolumesFrom"}) {
+    const Json& given = child(json, key);
+    if (!given.is_null() && given.empty()) out.given_empty.insert(key);
+  }
   out.volumes_from = field<Strings>(json, "VolumesFrom");
   parse_ports(child(json, "PortBindings"), out);
   out.publish_all_ports = field(json, "PublishAllPorts", false);
@@ -218,6 +260,10 @@ void parse_host_config(const Json& json, ContainerConfig& out) {
     out.devices.push_back(std::move(device));
   }
   parse_resources(json, out.resources);
+  if (const auto isolation = text_field(json, "Isolation");
+      !isolation.empty() && isolation != "default") {
+    bad_value(fmt::format("invalid isolation ({}): linux only supports 'default'", isolation));
+  }
   out.shm_size = field<std::int64_t>(json, "ShmSize");
   out.oom_score_adj = field<int>(json, "OomScoreAdj");
   const Json& log = child(json, "LogConfig");

@@ -3,6 +3,8 @@
 namespace stack::engine {
 
 Result<Unit> parse_json(std::string_view text, const std::function<void(const Json&)>& parser) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return Error::invalid("invalid JSON: got EOF while reading request body");
   try {
     const Json document = Json::parse(text.begin(), text.end());
     if (!document.is_object()) return Error::invalid("invalid JSON: an object is wanted");
@@ -11,7 +13,11 @@ Result<Unit> parse_json(std::string_view text, const std::function<void(const Js
   } catch (BadValue& bad) {
     return std::move(bad.error);
   } catch (const Json::exception& e) {
-    return Error::invalid(std::string("invalid JSON: ") + e.what());
+    // The library's own prefix, "[json.exception.type_error.302] ", says nothing to a user.
+    const std::string_view what = e.what();
+    const auto end = what.rfind("[json.exception", 0) == 0 ? what.find("] ") : what.npos;
+    return Error::invalid("invalid JSON: " +
+                          std::string(end == what.npos ? what : what.substr(end + 2)));
   }
 }
 

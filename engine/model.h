@@ -39,6 +39,10 @@ struct MountConfig {
   std::map<std::string, std::string> volume_labels;
   std::string volume_driver;
   std::map<std::string, std::string> driver_options;
+  // As HostConfig.Tmpfs has them: a text of options, no size or mode of its own.
+  bool is_plain_tmpfs() const {
+    return type == "tmpfs" && tmpfs_size == 0 && !tmpfs_mode && !read_only;
+  }
   bool operator==(const MountConfig&) const = default;
 };
 
@@ -71,6 +75,12 @@ struct DeviceMapping {
   bool operator==(const DeviceMapping&) const = default;
 };
 
+struct DeviceRate {  // a limit for one block device: bytes or operations a second, or a weight
+  std::string path;
+  std::int64_t rate = 0;
+  bool operator==(const DeviceRate&) const = default;
+};
+
 struct ResourceLimits {
   std::int64_t nano_cpus = 0, cpu_shares = 0, cpu_period = 0, cpu_quota = 0;
   std::string cpuset_cpus, cpuset_mems;
@@ -79,6 +89,7 @@ struct ResourceLimits {
   bool oom_kill_disable = false;
   std::int64_t pids_limit = 0;
   int blkio_weight = 0;
+  std::vector<DeviceRate> blkio_weights, read_bps, write_bps, read_iops, write_iops;
   bool operator==(const ResourceLimits&) const = default;
 };
 
@@ -124,6 +135,8 @@ struct ContainerConfig {
   std::int64_t shm_size = 0;
   int oom_score_adj = 0;
   LogConfig log;
+  // Members of HostConfig that the client gave as an empty list; others are shown as null.
+  std::set<std::string> given_empty;
   // NetworkingConfig
   std::map<std::string, EndpointConfig> networks;  // by network name or id, as asked
 
@@ -132,6 +145,11 @@ struct ContainerConfig {
 
 enum class RunState { kCreated, kRunning, kPaused, kRestarting, kRemoving, kExited, kDead };
 const char* to_string(RunState state);  // Docker's words: "created", "running", ...
+// It has a program, running or frozen; is_live: or will have one again in a moment.
+inline bool is_up(RunState state) {
+  return state == RunState::kRunning || state == RunState::kPaused;
+}
+inline bool is_live(RunState state) { return is_up(state) || state == RunState::kRestarting; }
 
 enum class Health { kNone, kStarting, kHealthy, kUnhealthy };
 const char* to_string(Health health);  // "none", "starting", "healthy", "unhealthy"
@@ -197,6 +215,7 @@ struct Container {
 struct IpamPool {
   std::string subnet, gateway, ip_range;
   std::map<std::string, std::string> aux_addresses;
+  bool gateway_shown = true;  // false: the user chose the subnet, and the engine its gateway
   bool operator==(const IpamPool&) const = default;
 };
 

@@ -166,7 +166,7 @@ Result<NetworkConfig> parse_network_config(std::string_view body) {
   TRY(parse_json(body, [&](const Json& json) {
     out.name = text_field(json, "Name");
     if (out.name.empty() || out.name.find_first_not_of(' ') == std::string::npos) {
-      bad_value("invalid network name: name is empty");
+      bad_value("invalid name: name is empty");
     }
     if (const auto driver = text_field(json, "Driver"); !driver.empty()) out.driver = driver;
     out.internal = field(json, "Internal", false);
@@ -178,9 +178,14 @@ Result<NetworkConfig> parse_network_config(std::string_view body) {
     const Json& ipam = child(json, "IPAM");
     if (const auto driver = text_field(ipam, "Driver"); !driver.empty()) out.ipam_driver = driver;
     for (const auto& pool : child(ipam, "Config")) {
-      out.ipam.push_back({text_field(pool, "Subnet"), text_field(pool, "Gateway"),
-                          text_field(pool, "IPRange"),
-                          field<StringMap>(pool, "AuxiliaryAddresses")});
+      IpamPool one;
+      one.subnet = text_field(pool, "Subnet");
+      one.gateway = text_field(pool, "Gateway");
+      one.ip_range = text_field(pool, "IPRange");
+      one.aux_addresses = field<StringMap>(pool, "AuxiliaryAddresses");
+      // Only records say it.
+      one.gateway_shown = field(pool, "GatewayShown", one.subnet.empty() || !one.gateway.empty());
+      out.ipam.push_back(std::move(one));
     }
   }));
   return out;
@@ -193,6 +198,7 @@ std::string to_network_body(const NetworkConfig& config) {
     if (!pool.gateway.empty()) one["Gateway"] = pool.gateway;
     if (!pool.ip_range.empty()) one["IPRange"] = pool.ip_range;
     if (!pool.aux_addresses.empty()) one["AuxiliaryAddresses"] = pool.aux_addresses;
+    if (!pool.gateway_shown) one["GatewayShown"] = false;
     pools.push_back(std::move(one));
   }
   return dump({{"Name", config.name},

@@ -1,5 +1,8 @@
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "engine/config_json.h"
 #include "engine/json_fields.h"
 
@@ -106,7 +109,7 @@ MountConfig parse_mount(const Json& json) {
     bad_value(fmt::format("invalid mount config for type \"{}\": {}", out.type, why));
   };
   if (out.type != "bind" && out.type != "volume" && out.type != "tmpfs" && out.type != "image") {
-    bad_value(fmt::format("mount type unknown: \"{}\"", out.type));
+    refuse("mount type unknown");
   }
   if (out.target.empty()) refuse("field Target must not be empty");
   if (out.target[0] != '/')
@@ -116,7 +119,7 @@ MountConfig parse_mount(const Json& json) {
     if (out.source.empty()) refuse("field Source must not be empty");
     if (out.source[0] != '/')
       refuse(fmt::format("invalid mount path: '{}' mount path must be absolute", out.source));
-    if (!volume.is_null()) refuse("field VolumeOptions must not be specified");
+    if (!volume.is_null()) bad_value("VolumeOptions must not be specified on mount type \"bind\"");
   }
   if (out.type == "tmpfs" && !out.source.empty()) refuse("field Source must not be specified");
   if (out.type == "image" && out.source.empty()) refuse("field Source must not be empty");
@@ -129,6 +132,9 @@ MountConfig parse_mount(const Json& json) {
   out.no_copy = field(volume, "NoCopy", false);
   out.subpath = out.type == "image" ? text_field(child(json, "ImageOptions"), "Subpath")
                                     : text_field(volume, "Subpath");
+  const std::filesystem::path below(out.subpath);
+  if (below.is_absolute() || std::find(below.begin(), below.end(), "..") != below.end())
+    refuse("subpath must be a relative path within the volume");
   out.volume_labels = field<StringMap>(volume, "Labels");
   out.volume_driver = text_field(child(volume, "DriverConfig"), "Name");
   out.driver_options = field<StringMap>(child(volume, "DriverConfig"), "Options");
@@ -152,10 +158,16 @@ MountConfig parse_bind(std::string_view text) {
     bad_value(fmt::format("invalid volume specification: '{}'", text));
   };
   MountConfig out;
-  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty() || parts[1].empty()) malformed();
-  out.source = parts[0];
-  out.target = parts[1];
-  out.type = out.source[0] == '/' ? "bind" : "volume";
+  if (parts.size() > 3 || parts.back().empty() || parts.front().empty()) malformed();
+  if (parts.size() == 1) {  // a place alone: an anonymous volume
+    out.target = parts[0];
+    out.type = "volume";
+  } else {
+    out.source = parts[0];
+    out.target = parts[1];
+    out.type = out.source[0] == '/' ? "bind" : "volume";
+    if (out.target.empty()) malformed();
+  }
   out.create_host_path = out.type == "bind";
   if (out.target[0] != '/') {
     bad_value(
@@ -170,7 +182,8 @@ MountConfig parse_bind(std::string_view text) {
         "specification: destination can't be '/'",
         text, out.type));
   }
-  if (out.type == "volume" && (out.source.find('/') != std::string::npos || out.source[0] == '.')) {
+  if (out.type == "volume" && !out.source.empty() &&
+      (out.source.find('/') != std::string::npos || out.source[0] == '.')) {
     bad_value(fmt::format(
         "create {0}: \"{0}\" includes invalid characters for a local volume name, only "
         "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
@@ -186,11 +199,9 @@ MountConfig parse_bind(std::string_view text) {
 void mounts_to_json(const ContainerConfig& config, MountForm form, Json& host_config) {
   Json binds, mounts, tmpfs;
   for (const auto& mount : config.mounts) {
-    const bool plain_tmpfs =
-        mount.type == "tmpfs" && mount.tmpfs_size == 0 && !mount.tmpfs_mode && !mount.read_only;
     if (form == MountForm::kDocker && fits_bind(mount)) {
       binds.push_back(bind_text(mount));
-    } else if (form == MountForm::kDocker && plain_tmpfs) {
+    } else if (form == MountForm::kDocker && mount.is_plain_tmpfs()) {
       tmpfs[mount.target] = mount.tmpfs_options;
     } else {
       mounts.push_back(mount_object(mount, form));

@@ -134,15 +134,22 @@ std::vector<netd::NetworkSpec> Networks::live_specs() const {
 
 void Networks::create(NetworkConfig config, Done<std::string> done) {
   if (config.name.empty()) return done(Error::invalid("invalid network name: name is empty"));
+  for (const char* name : kPredefined) {
+    if (config.name == name)
+      return done(Error::make(ErrorKind::kConflict, "operation is not permitted on predefined " +
+                                                        config.name + " network "));
+  }
   if (const auto existing = find(config.name);
       existing.ok() && (*existing)->config.name == config.name) {
     return done(Error::conflict("network with name " + config.name + " already exists"));
   }
   if (config.driver.empty() || config.driver == "default") config.driver = "bridge";
-  if (config.driver != "bridge") {
-    return done(Error::not_found("could not find plugin " + config.driver +
-                                 " in v1 plugin registry: plugin not found"));
+  if (config.driver == "host" || config.driver == "null" || config.driver == "none") {
+    return done(
+        Error::conflict("only one instance of \"" + config.driver + "\" network is allowed"));
   }
+  if (config.driver != "bridge")
+    return done(Error::not_found("plugin \"" + config.driver + "\" not found"));
   services_.pool.run(
       [] { return netd::host_subnets(); },
       [this, config = std::move(config),

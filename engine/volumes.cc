@@ -10,6 +10,7 @@
 #include "engine/daemon.h"
 #include "engine/model_json.h"
 #include "engine/state_store.h"
+#include "engine/volume_mount.h"
 
 namespace stack::engine {
 
@@ -57,6 +58,9 @@ Result<const Volume*> Volumes::create(Volume wanted) {
     return Error::not_found("create " + wanted.name + ": error looking up volume plugin " +
                             wanted.driver + ": plugin \"" + wanted.driver + "\" not found");
   }
+  if (Status fits = check_volume_options(wanted.options); !fits.ok()) {
+    return Error::invalid("create " + wanted.name + ": " + fits.error().message);
+  }
   const auto directory = services_.paths.root / "volumes" / wanted.name / "_data";
   TRY(make_directories(services_.paths.root / "volumes", 0701));
   TRY(make_directories(directory, 0755));
@@ -87,6 +91,7 @@ Status Volumes::remove(const std::string& name, bool force) {
     return Error::conflict("remove " + name + ": volume is in use - [" + users + "]");
   // The data goes before the record: a crash between the two leaves a volume that can be removed
   // again, never an orphan.
+  TRY(unmount_volume(it->second.mountpoint));  // before what is below it is removed
   TRY(remove_tree(services_.paths.root / "volumes" / name));
   TRY(services_.state.erase("volume", name));
   services_.events.publish(

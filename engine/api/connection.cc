@@ -16,6 +16,7 @@
 #include "engine/api/hijack.h"
 #include "engine/api/respond.h"
 #include "engine/api/response_head.h"
+#include "engine/api/web_socket.h"
 
 namespace stack::engine::api {
 
@@ -460,7 +461,8 @@ void Connection::hijack(const Request& request, Hijack with) {
     host->active_changed(-1);
     if (done) done();
   };
-  auto end = relay(std::move(client), head, std::move(early), std::move(with));
+  auto end = with.web_socket ? relay_web_socket(std::move(client), request, std::move(with))
+                             : relay(std::move(client), head, std::move(early), std::move(with));
   if (const auto entry = host_->relays.find(id); entry != host_->relays.end())
     entry->second = std::move(end);
 }

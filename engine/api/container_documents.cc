@@ -18,9 +18,7 @@ constexpr const char* kReadonlyPaths[] = {"/proc/bus", "/proc/fs", "/proc/irq", 
                                           "/proc/sysrq-trigger"};
 constexpr std::int64_t kDefaultShm = 64 << 20;
 
-bool is_up(const Container& c) {
-  return c.status == RunState::kRunning || c.status == RunState::kPaused;
-}
+bool is_up(const Container& c) { return engine::is_up(c.status); }
 
 std::string short_id(const Container& c) { return c.id.substr(0, 12); }
 
@@ -30,8 +28,8 @@ std::string network_mode(const Container& c) {
 
 Json endpoint_document(const Container& c, const Endpoint& e, bool with_names) {
   Json out = endpoint_json(e.config);
-  out["MacAddress"] = e.mac;
-  out["NetworkID"] = e.network_id;
+  out["MacAddress"] = is_up(c) ? e.mac : e.config.mac;
+  out["NetworkID"] = c.started_at ? e.network_id : "";
   out["EndpointID"] = is_up(c) ? e.id : "";
   out["Gateway"] = e.gateway4;
   out["IPAddress"] = e.ipv4;
@@ -153,9 +151,10 @@ Json shown_host_config(const Container& c) {
 }
 
 Json network_settings(const Container& c) {
+  const bool own_network = is_up(c) && c.config.network_mode.rfind("container:", 0) != 0;
   Json out = {{"Bridge", ""},
-              {"SandboxID", is_up(c) ? c.id : ""},
-              {"SandboxKey", is_up(c) && c.pid > 0 ? fmt::format("/proc/{}/ns/net", c.pid) : ""},
+              {"SandboxID", own_network ? c.id : ""},
+              {"SandboxKey", own_network ? fmt::format("/proc/{}/ns/net", c.pid) : ""},
               {"Ports", port_map(c)},
               {"HairpinMode", false},
               {"LinkLocalIPv6Address", ""},
@@ -183,14 +182,27 @@ Json stack_json(const Container& c) {
 
 }  // namespace
 
+namespace {
+// What stood behind the second colon, with Docker's "z" for a volume that the client named.
+std::string mount_mode(const MountPoint& mount) {
+  if (mount.config.type == "volume") {
+    if (mount.config.read_only) return "ro";
+    return mount.config.source.empty() ? "" : "z";
+  }
+  const bool short_form = mount.config.type == "bind" && mount.config.create_host_path;
+  return short_form && mount.config.read_only ? "ro" : "";
+}
+}  // namespace
+
 Json mount_points_json(const Container& c) {
   Json out = Json::array();
   for (const auto& mount : c.mounts) {
+    if (mount.config.is_plain_tmpfs()) continue;  // they are shown in HostConfig.Tmpfs alone
     const bool is_volume = mount.config.type == "volume";
     Json one = {{"Type", mount.config.type},
                 {"Source", mount.config.type == "tmpfs" ? "" : mount.host_path},
                 {"Destination", mount.config.target},
-                {"Mode", mount.config.read_only ? "ro" : ""},
+                {"Mode", mount_mode(mount)},
                 {"RW", !mount.config.read_only},
                 {"Propagation", mount.config.type == "bind" && mount.config.propagation.empty()
                                     ? "rprivate"
@@ -230,10 +242,9 @@ Json container_document(const Container& c, const Paths& paths,
                         const std::optional<ContainerSizes>& sizes) {
   const auto directory = paths.root / "containers" / c.id;
   const auto file = [&](const std::string& name) { return (directory / name).string(); };
-  const bool started = c.started_at.has_value();
+  const bool started = c.started_at.has_value() || !c.error.empty();
   Json config = config_json(c.config);
-  if (c.config.hostname.empty() && c.config.network_mode != "host")
-    config["Hostname"] = short_id(c);
+  if (c.config.hostname.empty()) config["Hostname"] = short_id(c);
   Json out = {{"Id", c.id},
               {"Created", go_time(c.created)},
               {"Path", c.path},

@@ -56,7 +56,7 @@ bool is_absent(const Error& error) {
 
 std::string path_of(const ExchangePtr& exchange) {
   const auto path = exchange->request().query.text("path");
-  if (path.empty()) respond_error(*exchange, 400, "Bad parameters: path cannot be empty");
+  if (path.empty()) respond_error(*exchange, 400, "bad parameter: path cannot be empty");
   return path;
 }
 
@@ -117,11 +117,20 @@ void get_archive(Services& services, const ExchangePtr& exchange) {
       });
 }
 
+bool in_writable_mount(const Container& c, const std::string& path) {
+  return std::any_of(c.mounts.begin(), c.mounts.end(), [&](const MountPoint& mount) {
+    return !mount.config.read_only && path.rfind(mount.config.target, 0) == 0 &&
+           (path.size() == mount.config.target.size() || path[mount.config.target.size()] == '/');
+  });
+}
+
 void put_archive(Services& services, const ExchangePtr& exchange) {
   const Container* c = named_container(*exchange, services);
   if (c == nullptr) return;
   const std::string path = path_of(exchange);
   if (path.empty()) return;
+  if (c->config.read_only && !in_writable_mount(*c, path))
+    return respond_error(*exchange, 400, "container rootfs is marked read-only");
   auto pipe = make_pipe();
   if (!pipe.ok()) return respond_error(*exchange, pipe.error());
   (void)::fcntl(pipe->write.get(), F_SETPIPE_SZ, 1 << 20);

@@ -1,4 +1,6 @@
 // GET /containers/json with its filters, and GET /containers/x/json.
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "engine/api/documents.h"
@@ -95,6 +97,34 @@ ContainerSizes sizes_of(const std::filesystem::path& upper, std::int64_t image_s
   return {writable, image_size + writable};
 }
 
+// What a filter of a fixed set of values cannot mean.
+std::optional<std::string> wrong_value(const Filters& filters) {
+  struct Choice {
+    const char *key, *what;
+    Strings words;
+  };
+  static const Choice kChoices[] = {
+      {"status",
+       "state",
+       {"created", "running", "paused", "restarting", "removing", "exited", "dead"}},
+      {"health", "health", {"none", "starting", "healthy", "unhealthy"}}};
+  for (const auto& [key, what, words] : kChoices) {
+    for (const auto& value : filters.all(key)) {
+      if (std::find(words.begin(), words.end(), value) != words.end()) continue;
+      std::string known;
+      for (const auto& word : words) known += (known.empty() ? "" : ", ") + word;
+      return fmt::format("invalid filter '{}={}': invalid value for {} ({}): must be one of {}",
+                         key, value, what, value, known);
+    }
+  }
+  for (const auto& value : filters.all("exited")) {
+    if (value.empty() || value.find_first_not_of("0123456789") != std::string::npos)
+      return fmt::format(
+          "invalid filter 'exited={0}': strconv.Atoi: parsing \"{0}\": invalid syntax", value);
+  }
+  return std::nullopt;
+}
+
 void list(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(*exchange, {"label", "label!", "name", "id", "status", "network",
                                               "health", "volume", "ancestor", "expose", "publish",
@@ -103,13 +133,7 @@ void list(Services& services, const ExchangePtr& exchange) {
   const auto& query = exchange->request().query;
   const auto limit = query.number("limit");
   if (!limit.ok()) return respond_error(*exchange, limit.error());
-  for (const auto& status : filters->all("status")) {
-    static const Strings kStates{"created", "restarting", "running", "removing",
-                                 "paused",  "exited",     "dead"};
-    if (std::find(kStates.begin(), kStates.end(), status) == kStates.end()) {
-      return respond_error(*exchange, 400, "invalid filter 'status=" + status + "'");
-    }
-  }
+  if (const auto wrong = wrong_value(*filters)) return respond_error(*exchange, 400, *wrong);
   std::optional<WallTime> before, since;
   for (const char* key : {"before", "since"}) {
     for (const auto& name : filters->all(key)) {

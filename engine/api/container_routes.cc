@@ -6,16 +6,31 @@
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/api/top.h"
+#include "engine/config_json.h"
 #include "engine/json_fields.h"
 #include "engine/model_json.h"
+#include "runtime/container.h"
 
 namespace stack::engine::api {
 
 namespace {
 
+// Of a list of numbers and ranges: "0-3,7".
+std::int64_t highest_of(const std::string& set) {
+  std::int64_t highest = -1;
+  for (std::size_t at = 0; at < set.size();) {
+    const auto end = std::min(set.find_first_of(",-", at), set.size());
+    highest = std::max(highest, static_cast<std::int64_t>(std::atoll(set.c_str() + at)));
+    at = end + 1;
+  }
+  return highest;
+}
+
 void create(Services& services, const ExchangePtr& exchange) {
   const auto& request = exchange->request();
   const auto type = request.header("content-type");
+  if (type.empty())
+    return respond_error(*exchange, 400, "malformed Content-Type header (): mime: no media type");
   if (type.rfind("application/json", 0) != 0) {
     return respond_error(
         *exchange, 400,
@@ -24,6 +39,12 @@ void create(Services& services, const ExchangePtr& exchange) {
   auto config = parse_container_config(request.body);
   if (!config.ok()) return respond_error(*exchange, config.error());
   const auto cpus = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+  if (const auto& set = config->resources.cpuset_cpus; highest_of(set) >= cpus) {
+    return respond_error(
+        *exchange, 400,
+        fmt::format("Requested CPUs are not available - requested {}, available: 0-{}", set,
+                    cpus - 1));
+  }
   if (config->resources.nano_cpus > cpus * 1'000'000'000) {
     return respond_error(
         *exchange, 400,
@@ -43,7 +64,33 @@ void start(Services& services, const ExchangePtr& exchange) {
   const Container* c = named_container(*exchange, services);
   if (c == nullptr) return;
   if (c->status == RunState::kRunning) return respond_empty(*exchange, 304);
-  services.containers->start(c->id, answer(exchange));
+  services.containers->start(c->id, [exchange](const Status& started) {
+    if (started.ok()) return respond_empty(*exchange, 204);
+    const Error& error = started.error();
+    // What the user asked the program to be is the user's mistake, whatever failed underneath.
+    const bool request_error =
+        error.kind == ErrorKind::kOs && runtime::is_start_request_error(error.message);
+    respond_error(*exchange, request_error ? 400 : http_status(error), error.to_string());
+  });
+}
+
+void update(Services& services, const ExchangePtr& exchange) {
+  const Container* c = named_container(*exchange, services);
+  if (c == nullptr) return;
+  ContainerUpdate wanted;
+  const bool parsed = parse_body(*exchange, [&](const Json& json) {
+    ContainerConfig checked;
+    parse_resources(json, checked.resources);
+    checked.restart_policy = text_field(child(json, "RestartPolicy"), "Name");
+    checked.restart_max_retries = field<int>(child(json, "RestartPolicy"), "MaximumRetryCount");
+    check_update(checked);
+    wanted = {checked.resources, checked.restart_policy, checked.restart_max_retries};
+  });
+  if (!parsed) return;
+  services.containers->update(c->id, std::move(wanted), [exchange](const Status& updated) {
+    if (!updated.ok()) return respond_error(*exchange, updated.error());
+    respond_json(*exchange, 200, {{"Warnings", nullptr}});
+  });
 }
 
 void stop(Services& services, const ExchangePtr& exchange) {
@@ -67,8 +114,13 @@ void restart(Services& services, const ExchangePtr& exchange) {
 }
 
 void kill(Services& services, const ExchangePtr& exchange) {
-  const Container* c = named_container(*exchange, services);
-  if (c == nullptr) return;
+  const auto& name = exchange->request().captures.at(0);
+  const auto found = services.containers->find(name);
+  if (!found.ok()) {
+    return respond_error(*exchange, http_status(found.error()),
+                         "cannot kill container: " + name + ": " + found.error().message);
+  }
+  const Container* c = *found;
   const auto signal = exchange->request().query.text("signal");
   services.containers->kill(c->id, signal.empty() ? "SIGKILL" : signal, answer(exchange));
 }
@@ -78,7 +130,8 @@ void remove(Services& services, const ExchangePtr& exchange) {
   if (c == nullptr) return;
   const auto& query = exchange->request().query;
   if (query.flag("link"))
-    return respond_error(*exchange, 400, "removing a link of a container is not supported");
+    return respond_error(*exchange, 400,
+                         "Conflict, cannot remove the default link name of the container");
   services.containers->remove(c->id, {query.flag("force"), query.flag("v")}, answer(exchange));
 }
 
@@ -114,6 +167,8 @@ void top(Services& services, const ExchangePtr& exchange) {
 void prune(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(*exchange, {"label", "label!", "until"});
   if (!filters) return;
+  const auto until = until_of(*exchange, *filters, services.clock.wall());
+  if (!until) return;
   struct Prune {
     Strings ids, deleted;
     std::int64_t reclaimed = 0;
@@ -122,7 +177,8 @@ void prune(Services& services, const ExchangePtr& exchange) {
   for (const auto* c : services.containers->list()) {
     const bool over = c->status == RunState::kCreated || c->status == RunState::kExited ||
                       c->status == RunState::kDead;
-    if (over && filters->labels(c->config.labels)) state->ids.push_back(c->id);
+    if (over && c->created < *until && filters->labels(c->config.labels))
+      state->ids.push_back(c->id);
   }
   // One after the other; the size is what removing each gives back.
   auto next = std::make_shared<std::function<void()>>();
@@ -153,15 +209,13 @@ void prune(Services& services, const ExchangePtr& exchange) {
 void resize(Services& services, const ExchangePtr& exchange) {
   const Container* c = named_container(*exchange, services);
   if (c == nullptr) return;
-  const auto rows = exchange->request().query.number("h");
-  const auto columns = exchange->request().query.number("w");
-  if (!rows.ok() || !columns.ok())
-    return respond_error(*exchange, 400, "the size of a terminal is two numbers");
-  const auto resized = services.containers->resize(c->id, rows->value_or(0), columns->value_or(0));
+  const auto size = terminal_size(*exchange);
+  if (!size) return;
+  const auto resized = services.containers->resize(c->id, size->rows, size->columns);
   if (resized.ok()) {
-    publish_container_event(services, *c, "resize",
-                            {{"height", std::to_string(rows->value_or(0))},
-                             {"width", std::to_string(columns->value_or(0))}});
+    publish_container_event(
+        services, *c, "resize",
+        {{"height", std::to_string(size->rows)}, {"width", std::to_string(size->columns)}});
   }
   answer(exchange, 200)(resized);
 }
@@ -180,6 +234,7 @@ void add_container_routes(Router& router, Services& services) {
   add("POST", "/containers/{id}/stop", stop);
   add("POST", "/containers/{id}/restart", restart);
   add("POST", "/containers/{id}/kill", kill);
+  add("POST", "/containers/{id}/update", update);
   add("POST", "/containers/{id}/rename", rename);
   add("POST", "/containers/{id}/resize", resize);
   add("GET", "/containers/{id}/top", top);

@@ -5,6 +5,7 @@
 #include "engine/api/routes.h"
 #include "engine/api/stats_json.h"
 #include "engine/api/text.h"
+#include "engine/api/web_socket.h"
 #include "engine/json_fields.h"
 
 namespace stack::engine::api {
@@ -62,7 +63,7 @@ std::string earlier_output(const std::filesystem::path& file, const AttachOption
   return out;
 }
 
-void attach(Services& services, const ExchangePtr& exchange) {
+void attach(Services& services, const ExchangePtr& exchange, bool web_socket) {
   const Container* c = named_container(*exchange, services);
   if (c == nullptr) return;
   const auto& query = exchange->request().query;
@@ -81,8 +82,13 @@ void attach(Services& services, const ExchangePtr& exchange) {
   const bool stream = query.flag("stream");
   const bool raw = c->config.tty;
   const std::string id = c->id;
+  if (web_socket) {
+    if (const auto fits = check_web_socket(exchange->request()); !fits.ok())
+      return respond_error(*exchange, fits.error());
+  }
   Hijack with;
   with.raw = raw;
+  with.web_socket = web_socket;
   with.client_input = options.stdin_ && c->config.open_stdin;
   if (raw && with.client_input) with.detach_keys = keys;
   if (stream) {
@@ -232,7 +238,9 @@ void add_container_stream_routes(Router& router, Services& services) {
   router.add("GET", "/containers/{id}/logs",
              [&services, watcher](const ExchangePtr& e) { logs(services, watcher, e); });
   router.add("POST", "/containers/{id}/attach",
-             [&services](const ExchangePtr& e) { attach(services, e); });
+             [&services](const ExchangePtr& e) { attach(services, e, false); });
+  router.add("GET", "/containers/{id}/attach/ws",
+             [&services](const ExchangePtr& e) { attach(services, e, true); });
   router.add("POST", "/containers/{id}/wait",
              [&services](const ExchangePtr& e) { wait(services, e); });
   router.add("GET", "/containers/{id}/stats",

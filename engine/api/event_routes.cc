@@ -82,10 +82,10 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
 
 void add_event_routes(Router& router, Services& services) {
   router.add("GET", "/events", [&services](const ExchangePtr& exchange) {
-    auto filters = filters_of(
-        *exchange, {"container", "image", "network", "volume", "event", "type", "label", "label!",
-                    "scope", "daemon", "node", "service", "config", "secret", "plugin"});
-    if (!filters) return;
+    // Filters that are not known are not looked at.
+    auto parsed = Filters::parse(exchange->request().query.text("filters"), {});
+    if (!parsed.ok()) return respond_error(*exchange, parsed.error());
+    auto filters = std::make_optional(std::move(parsed).value());
     const auto& query = exchange->request().query;
     const WallTime now = services.clock.wall();
     std::optional<WallTime> since, until;
@@ -99,7 +99,9 @@ void add_event_routes(Router& router, Services& services) {
       (std::string(key) == "since" ? since : until) = moment;
     }
     if (since && until && *until < *since) {
-      return respond_error(*exchange, 400, "`since` time cannot be after `until` time");
+      return respond_error(*exchange, 400,
+                           "`since` time (" + query.text("since") +
+                               ") cannot be after `until` time (" + query.text("until") + ")");
     }
     std::make_shared<EventStream>(services, exchange, std::move(*filters))->start(since, until);
   });

@@ -29,6 +29,7 @@ struct Hijack {
   // ... or pipes, whose output is framed.
   Fd in, out, err;
   bool raw = false;          // no frames in what is sent: decides the content type
+  bool web_socket = false;   // as messages of a web socket, without frames
   bool client_input = true;  // false: what the client sends is thrown away
   std::string first;         // sent before everything else: attach with logs=1
   std::optional<std::string>

@@ -132,12 +132,10 @@ void inspect(Services& services, const ExchangePtr& exchange) {
 }
 
 void resize(Services& services, const ExchangePtr& exchange) {
-  const auto rows = exchange->request().query.number("h");
-  const auto columns = exchange->request().query.number("w");
-  if (!rows.ok() || !columns.ok())
-    return respond_error(*exchange, 400, "the size of a terminal is two numbers");
+  const auto size = terminal_size(*exchange);
+  if (!size) return;
   answer(exchange, 200)(services.containers->resize_exec(exchange->request().captures.at(0),
-                                                         rows->value_or(0), columns->value_or(0)));
+                                                         size->rows, size->columns));
 }
 
 }  // namespace

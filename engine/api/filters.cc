@@ -35,7 +35,7 @@ Result<Filters> Filters::parse(std::string_view text,
   if (text.empty()) return out;
   const auto parsed = parse_json(text, [&](const Json& json) {
     for (const auto& [key, values] : json.items()) {
-      if (std::find(known.begin(), known.end(), key) == known.end())
+      if (known.size() > 0 && std::find(known.begin(), known.end(), key) == known.end())
         bad_value("invalid filter '" + key + "'");
       auto& list = out.values_[key];
       if (values.is_array()) {

@@ -14,7 +14,8 @@ namespace stack::engine::api {
 
 class Filters {
  public:
-  // kInvalid for malformed text and for a key that is not among `known`, with Docker's texts.
+  // kInvalid for malformed text and for a key that is not among `known` (none: any will do), with
+  // Docker's texts.
   static Result<Filters> parse(std::string_view text,
                                std::initializer_list<std::string_view> known);
 

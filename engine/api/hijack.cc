@@ -20,8 +20,8 @@ using LocalSocket = asio::local::stream_protocol::socket;
 namespace {
 
 constexpr std::size_t kChunk = 32U << 10U;
-constexpr std::chrono::milliseconds kHeadWait{1};
-constexpr int kHeadTries = 25;
+constexpr std::chrono::microseconds kFirstHeadWait{30};
+constexpr std::chrono::milliseconds kLongestHeadWait{25};
 
 // Docker's frame: stream, three zero bytes, length in network order.
 std::string frame_header(std::uint8_t stream, std::size_t size) {
@@ -58,7 +58,8 @@ class Relay : public std::enable_shared_from_this<Relay> {
   }
 
   void start(std::string head, std::string early) {
-    send(std::move(head), [self = shared_from_this()] { self->begin_when_head_is_taken(0); });
+    send(std::move(head),
+         [self = shared_from_this()] { self->begin_when_head_is_taken(kFirstHeadWait); });
     open_sources_ = sources_.size();
     if (early.empty()) {
       read_client();
@@ -90,15 +91,16 @@ class Relay : public std::enable_shared_from_this<Relay> {
   // Some clients (docker-py) read the head through a buffer and the stream around it: what they
   // would get together with the head would be lost to them. So the stream begins once the socket
   // has been emptied, but is not held up by a slow reader for long.
-  void begin_when_head_is_taken(int tries) {
+  // The kernel does not say when, so it is asked, soon and then more and more rarely.
+  void begin_when_head_is_taken(std::chrono::microseconds wait) {
     if (client_gone_) return begin();
     int unread = 0;
-    if (tries >= kHeadTries || ::ioctl(client_.native_handle(), SIOCOUTQ, &unread) != 0 ||
+    if (wait > kLongestHeadWait || ::ioctl(client_.native_handle(), SIOCOUTQ, &unread) != 0 ||
         unread == 0)
       return begin();
-    timer_.expires_after(kHeadWait);
-    timer_.async_wait([self = shared_from_this(), tries](const error_code& ec) {
-      if (!ec && !self->closed_) self->begin_when_head_is_taken(tries + 1);
+    timer_.expires_after(wait);
+    timer_.async_wait([self = shared_from_this(), wait](const error_code& ec) {
+      if (!ec && !self->closed_) self->begin_when_head_is_taken(wait * 2);
     });
   }
 

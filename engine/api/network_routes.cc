@@ -19,10 +19,26 @@ bool is_used(const Services& services, const std::string& network_id) {
   return false;
 }
 
+// What the state of a network forbids is answered with 403, unlike elsewhere.
+void respond_network_error(Exchange& exchange, const Error& error) {
+  respond_error(exchange, error.kind == ErrorKind::kConflict ? 403 : http_status(error),
+                error.to_string());
+}
+std::function<void(Status)> network_answer(const ExchangePtr& exchange, int status) {
+  return [exchange, status](const Status& result) {
+    if (!result.ok()) return respond_network_error(*exchange, result.error());
+    respond_empty(*exchange, status);
+  };
+}
+
 void list(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(
       *exchange, {"name", "id", "driver", "label", "label!", "type", "scope", "dangling"});
   if (!filters) return;
+  for (const auto& type : filters->all("type")) {
+    if (type != "builtin" && type != "custom")
+      return respond_error(*exchange, 400, "invalid filter: 'type'='" + type + "'");
+  }
   Json out = Json::array();
   for (const auto* network : services.networks->list()) {
     const auto& config = network->config;
@@ -50,7 +66,11 @@ void create(Services& services, const ExchangePtr& exchange) {
   auto config = parse_network_config(exchange->request().body);
   if (!config.ok()) return respond_error(*exchange, config.error());
   services.networks->create(std::move(config).value(), [exchange](const Result<std::string>& id) {
-    if (!id.ok()) return respond_error(*exchange, id.error());
+    if (!id.ok()) {
+      const Error& error = id.error();
+      const bool taken = error.message.find("already exists") != std::string::npos;
+      return taken ? respond_error(*exchange, error) : respond_network_error(*exchange, error);
+    }
     respond_json(*exchange, 201, {{"Id", *id}, {"Warning", ""}});
   });
 }
@@ -68,7 +88,7 @@ void connect(Services& services, const ExchangePtr& exchange) {
   const auto found = services.containers->find(container);
   if (!found.ok()) return respond_error(*exchange, found.error());
   services.containers->connect((*found)->id, (*network)->id, std::move(config),
-                               answer(exchange, 200));
+                               network_answer(exchange, 200));
 }
 
 void disconnect(Services& services, const ExchangePtr& exchange) {
@@ -83,12 +103,15 @@ void disconnect(Services& services, const ExchangePtr& exchange) {
   if (!parsed) return;
   const auto found = services.containers->find(container);
   if (!found.ok()) return respond_error(*exchange, found.error());
-  services.containers->disconnect((*found)->id, (*network)->id, force, answer(exchange, 200));
+  services.containers->disconnect((*found)->id, (*network)->id, force,
+                                  network_answer(exchange, 200));
 }
 
 void prune(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(*exchange, {"label", "label!", "until"});
   if (!filters) return;
+  const auto until = until_of(*exchange, *filters, services.clock.wall());
+  if (!until) return;
   struct Prune {
     std::size_t pending = 1;
     Strings deleted;
@@ -100,7 +123,7 @@ void prune(Services& services, const ExchangePtr& exchange) {
   };
   std::vector<std::pair<std::string, std::string>> unused;
   for (const auto* network : services.networks->list()) {
-    if (network->predefined || is_used(services, network->id) ||
+    if (network->predefined || is_used(services, network->id) || network->created >= *until ||
         !filters->labels(network->config.labels))
       continue;
     unused.emplace_back(network->id, network->config.name);
@@ -130,7 +153,7 @@ void add_network_routes(Router& router, Services& services) {
   add("POST", "/networks/{id}/connect", connect);
   add("POST", "/networks/{id}/disconnect", disconnect);
   add("DELETE", "/networks/{id}", [](Services& s, const ExchangePtr& exchange) {
-    s.networks->remove(exchange->request().captures[0], answer(exchange));
+    s.networks->remove(exchange->request().captures[0], network_answer(exchange, 204));
   });
 }
 

@@ -12,7 +12,7 @@ Json network_document(const Network& network, const std::vector<const Container*
   Json pools;
   for (const auto& pool : config.ipam) {
     Json one = {{"Subnet", pool.subnet}};
-    if (!pool.gateway.empty()) one["Gateway"] = pool.gateway;
+    if (!pool.gateway.empty() && pool.gateway_shown) one["Gateway"] = pool.gateway;
     if (!pool.ip_range.empty()) one["IPRange"] = pool.ip_range;
     if (!pool.aux_addresses.empty()) one["AuxiliaryAddresses"] = pool.aux_addresses;
     pools.push_back(std::move(one));
@@ -33,6 +33,14 @@ Json network_document(const Network& network, const std::vector<const Container*
               {"Containers", Json::object()},
               {"Options", object_or_empty(config.options)},
               {"Labels", object_or_empty(config.labels)}};
+  if (network.predefined && config.driver == "bridge") {
+    out["Options"] = {{"com.docker.network.bridge.default_bridge", "true"},
+                      {"com.docker.network.bridge.enable_icc", "true"},
+                      {"com.docker.network.bridge.enable_ip_masquerade", "true"},
+                      {"com.docker.network.bridge.host_binding_ipv4", "0.0.0.0"},
+                      {"com.docker.network.bridge.name", network.bridge},
+                      {"com.docker.network.driver.mtu", "1500"}};
+  }
   for (const auto* c : containers) {
     if (c->status != RunState::kRunning && c->status != RunState::kPaused) continue;
     for (const auto& e : c->endpoints) {

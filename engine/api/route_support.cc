@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <set>
+#include <tuple>
+
+#include "engine/api/text.h"
 
 namespace stack::engine::api {
 
@@ -22,6 +25,37 @@ std::optional<Filters> filters_of(Exchange& exchange,
   if (filters.ok()) return std::move(filters).value();
   respond_error(exchange, filters.error());
   return std::nullopt;
+}
+
+std::optional<WallTime> until_of(Exchange& exchange, const Filters& filters, WallTime now) {
+  if (!filters.has("until")) return WallTime::max();
+  const auto& texts = filters.all("until");
+  if (texts.size() > 1) {
+    respond_error(exchange, 400, "more than one until filter specified");
+    return std::nullopt;
+  }
+  const auto moment = parse_moment(texts.at(0), now);
+  if (!moment) {
+    respond_error(exchange, 400,
+                  "failed to parse value as time or duration: \"" + texts.at(0) + "\"");
+  }
+  return moment;
+}
+
+std::optional<TerminalSize> terminal_size(Exchange& exchange) {
+  TerminalSize out;
+  for (const auto& [key, name, value] :
+       {std::tuple{"h", "height", &out.rows}, {"w", "width", &out.columns}}) {
+    const auto text = exchange.request().query.text(key);
+    const auto number = exchange.request().query.number(key);
+    if (text.empty() || !number.ok() || **number < 0) {
+      respond_error(exchange, 400,
+                    std::string("invalid resize ") + name + " \"" + text + "\": invalid syntax");
+      return std::nullopt;
+    }
+    *value = **number;
+  }
+  return out;
 }
 
 void publish_container_event(Services& services, const Container& container,

@@ -19,6 +19,15 @@ const Container* named_container(Exchange& exchange, const Services& services);
 std::optional<Filters> filters_of(Exchange& exchange,
                                   std::initializer_list<std::string_view> known);
 
+// The moment of the filter "until", or one in the far future. nullopt: the error has been answered.
+std::optional<WallTime> until_of(Exchange& exchange, const Filters& filters, WallTime now);
+
+struct TerminalSize {
+  int rows = 0, columns = 0;
+};
+// The parameters h and w. nullopt: the error has been answered.
+std::optional<TerminalSize> terminal_size(Exchange& exchange);
+
 // An event about a container, with its image, name and labels beside `more`.
 void publish_container_event(Services& services, const Container& container,
                              const std::string& action,

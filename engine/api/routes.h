@@ -10,12 +10,14 @@ Router make_router(Services& services);
 
 // By resource, each in a file of its name.
 void add_system_routes(Router& router, Services& services);
+void add_disk_usage_routes(Router& router, Services& services);
 void add_event_routes(Router& router, Services& services);
 void add_container_routes(Router& router, Services& services);
 void add_container_list_routes(Router& router, Services& services);
 void add_container_stream_routes(Router& router, Services& services);  // logs, attach, wait, stats
 void add_container_file_routes(Router& router, Services& services);    // archive, export, changes
 void add_exec_routes(Router& router, Services& services);
+void add_commit_routes(Router& router, Services& services);
 void add_image_routes(Router& router, Services& services);
 void add_image_transfer_routes(Router& router, Services& services);  // pull, push, load, save
 void add_build_routes(Router& router, Services& services);

@@ -1,5 +1,7 @@
 #include "engine/api/stats_json.h"
 
+#include <algorithm>
+
 #include "engine/api/text.h"
 #include "engine/json_fields.h"
 
@@ -33,9 +35,25 @@ Json block_json(const std::vector<runtime::Stats::BlockIo>& entries) {
   return out;
 }
 
+// Lines of newer kernels' memory.stat (cgroup v1) that Docker's document has no place for.
+bool beyond_docker(std::string_view name) {
+  constexpr std::string_view kPrefix = "total_";
+  if (name.substr(0, kPrefix.size()) == kPrefix) name.remove_prefix(kPrefix.size());
+  for (const std::string_view one :
+       {"shmem", "swap", "swapcached", "workingset_refault_anon", "workingset_refault_file"}) {
+    if (name == one) return true;
+  }
+  return false;
+}
+
 Json memory_json(const runtime::Stats& s) {
+  const bool v1 = std::any_of(s.memory_stats.begin(), s.memory_stats.end(), [](const auto& line) {
+    return line.first == "hierarchical_memory_limit";
+  });
   Json details = Json::object();
-  for (const auto& [name, value] : s.memory_stats) details[name] = value;
+  for (const auto& [name, value] : s.memory_stats) {
+    if (!v1 || !beyond_docker(name)) details[name] = value;
+  }
   Json out = {{"usage", s.memory_usage}, {"stats", details}, {"limit", s.memory_limit}};
   if (s.memory_max_usage != 0) out["max_usage"] = s.memory_max_usage;
   if (s.memory_failcnt != 0) out["failcnt"] = s.memory_failcnt;

@@ -20,6 +20,7 @@ struct HostFacts {
 
 struct EngineFacts {
   int containers = 0, running = 0, paused = 0, images = 0;
+  int open_files = 0, event_listeners = 0;
   std::string root;
   WallTime now{};
 };

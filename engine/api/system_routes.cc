@@ -11,8 +11,6 @@
 #include "engine/api/text.h"
 #include "engine/image_service.h"
 #include "engine/json_fields.h"
-#include "engine/volumes.h"
-#include "images/layer_store.h"
 
 namespace stack::engine::api {
 
@@ -45,6 +43,15 @@ HostFacts host_facts() {
   return out;
 }
 
+int open_files() {
+  std::error_code ec;
+  int count = 0;
+  for (auto it = std::filesystem::directory_iterator("/proc/self/fd", ec);
+       !ec && it != std::filesystem::directory_iterator(); it.increment(ec))
+    ++count;
+  return count;
+}
+
 void info(Services& services, const ExchangePtr& exchange) {
   EngineFacts facts;
   for (const auto* c : services.containers->list()) {
@@ -52,6 +59,8 @@ void info(Services& services, const ExchangePtr& exchange) {
     if (c->status == RunState::kRunning || c->status == RunState::kRestarting) ++facts.running;
     if (c->status == RunState::kPaused) ++facts.paused;
   }
+  facts.event_listeners = static_cast<int>(services.events.listeners());
+  facts.open_files = open_files();
   facts.root = services.paths.root.string();
   facts.now = services.clock.wall();
   services.images->run<int>(
@@ -59,70 +68,6 @@ void info(Services& services, const ExchangePtr& exchange) {
       [exchange, facts](const Result<int>& images) mutable {
         facts.images = images.ok() ? *images : 0;
         respond_json(*exchange, 200, info_document(facts, host_facts()));
-      });
-}
-
-void disk_usage(Services& services, const ExchangePtr& exchange) {
-  struct Snapshot {
-    std::vector<Container> containers;
-    std::vector<Volume> volumes;
-    std::map<std::string, int> image_users, volume_users;
-  };
-  auto snapshot = std::make_shared<Snapshot>();
-  for (const auto* c : services.containers->list()) {
-    snapshot->containers.push_back(*c);
-    ++snapshot->image_users[c->image_id];
-    for (const auto& mount : c->mounts) ++snapshot->volume_users[mount.volume];
-  }
-  for (const auto* volume : services.volumes->list()) snapshot->volumes.push_back(*volume);
-  const WallTime now = services.clock.wall();
-  services.images->run<std::string>(
-      [snapshot, now, root = services.paths.root](images::Store& store) -> Result<std::string> {
-        Json out = {{"LayersSize", 0}, {"BuildCache", Json::array()}};
-        out["Images"] = out["Containers"] = out["Volumes"] = Json::array();
-        std::map<std::string, std::int64_t> layer_sizes, image_sizes;
-        std::map<std::string, int> layer_users;
-        const auto all = store.list();
-        std::map<std::string, std::vector<std::pair<std::string, std::int64_t>>>
-            layers_of;  // chain id, size
-        for (const auto& image : all) {
-          const auto layers = store.layers(image.id);
-          for (std::size_t i = 0; layers.ok() && i < layers->size(); ++i) {
-            const auto chain = images::chain_id(image.config.diff_ids, i + 1);
-            layers_of[image.id].emplace_back(chain, (*layers)[i].size);
-            layer_sizes[chain] = (*layers)[i].size;
-            ++layer_users[chain];
-          }
-        }
-        for (const auto& image : all) {
-          std::int64_t shared = 0;
-          for (const auto& [chain, size] : layers_of[image.id])
-            shared += layer_users[chain] > 1 ? size : 0;
-          const auto users = snapshot->image_users.find(image.id);
-          Json entry = image_entry(image, users == snapshot->image_users.end() ? 0 : users->second);
-          entry["SharedSize"] = shared;
-          out["Images"].push_back(std::move(entry));
-          image_sizes[image.id] = image.size;
-        }
-        std::int64_t total = 0;
-        for (const auto& [id, size] : layer_sizes) total += size;
-        out["LayersSize"] = total;
-        for (const auto& c : snapshot->containers) {
-          const auto writable = tree_size(root / "containers" / c.id / "upper");
-          out["Containers"].push_back(container_entry(
-              c, now, ContainerSizes{writable, image_sizes[c.image_id] + writable}));
-        }
-        for (const auto& volume : snapshot->volumes) {
-          Json entry = volume_document(volume);
-          entry["UsageData"] = {{"RefCount", snapshot->volume_users[volume.name]},
-                                {"Size", tree_size(volume.mountpoint)}};
-          out["Volumes"].push_back(std::move(entry));
-        }
-        return line_of(out);
-      },
-      [exchange](Result<std::string> body) {
-        if (!body.ok()) return respond_error(*exchange, body.error());
-        exchange->respond(200, "application/json", std::move(body).value());
       });
 }
 
@@ -152,7 +97,6 @@ void add_system_routes(Router& router, Services& services) {
   router.add("GET", "/version",
              [](const ExchangePtr& e) { respond_json(*e, 200, version_document(host_facts())); });
   router.add("GET", "/info", [&services](const ExchangePtr& e) { info(services, e); });
-  router.add("GET", "/system/df", [&services](const ExchangePtr& e) { disk_usage(services, e); });
   router.add("POST", "/auth", [](const ExchangePtr& e) {
     respond_error(*e, 501,
                   "credentials are not checked by this engine; they are used when an image is "
@@ -167,12 +111,28 @@ void add_swarm_routes(Router& router) {
                   "join\" to connect this node to "
                   "swarm and try again.");
   };
+  router.add("POST", "/swarm/leave", [](const ExchangePtr& e) {
+    respond_error(*e, 503, "This node is not part of a swarm");
+  });
+  router.add("POST", "/swarm/init", [](const ExchangePtr& e) {
+    respond_error(*e, 501, "this engine cannot be part of a swarm");
+  });
+  router.add("POST", "/swarm/join", [](const ExchangePtr& e) {
+    respond_error(*e, 501, "this engine cannot be part of a swarm");
+  });
   for (const char* resource : {"swarm", "services", "nodes", "tasks", "secrets", "configs"}) {
     router.add("GET", std::string("/") + resource, refuse);
     for (const char* method : {"GET", "POST", "DELETE"}) {
       router.add(method, std::string("/") + resource + "/{rest*}", refuse);
     }
   }
+  // What newer builders would speak; a client without an upgrade is told what Docker tells it.
+  router.add("POST", "/session", [](const ExchangePtr& e) {
+    const bool upgrade = !e->request().header("upgrade").empty();
+    respond_error(*e, upgrade ? 501 : 400,
+                  upgrade ? "builds with sessions are not supported; use the classic builder"
+                          : "no upgrade proto in request");
+  });
   router.add("GET", "/plugins", [](const ExchangePtr& e) { respond_json(*e, 200, Json::array()); });
 }
 
@@ -184,12 +144,14 @@ Router make_router(Services& services) {
                            {"Server", std::string("Stack/") + engine_version() + " (linux)"}};
   router.admission = admit;
   add_system_routes(router, services);
+  add_disk_usage_routes(router, services);
   add_event_routes(router, services);
   add_container_list_routes(router, services);
   add_container_routes(router, services);
   add_container_stream_routes(router, services);
   add_container_file_routes(router, services);
   add_exec_routes(router, services);
+  add_commit_routes(router, services);
   add_image_routes(router, services);
   add_image_transfer_routes(router, services);
   add_build_routes(router, services);

@@ -71,8 +71,7 @@ void prune(Services& services, const ExchangePtr& exchange) {
           deleted.push_back(name);
           reclaimed += size;
         }
-        respond_json(*exchange, 200,
-                     {{"VolumesDeleted", or_null(deleted)}, {"SpaceReclaimed", reclaimed}});
+        respond_json(*exchange, 200, {{"VolumesDeleted", deleted}, {"SpaceReclaimed", reclaimed}});
       });
 }
 

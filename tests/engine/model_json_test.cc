@@ -167,11 +167,13 @@ TEST(CreateBody, RefusesWithDockersTexts) {
   EXPECT_THAT(message("[]"), testing::StartsWith("invalid JSON: "));
   EXPECT_THAT(message(R"({"Cmd":7})"), testing::StartsWith("invalid JSON: "));
   EXPECT_EQ(message(R"({"HostConfig":{"Memory":1000}})"), "Minimum memory limit allowed is 6MB");
-  EXPECT_EQ(message(R"({"HostConfig":{"Binds":["/a"]}})"), "invalid volume specification: '/a'");
+  EXPECT_EQ(message(R"({"HostConfig":{"Binds":["a"]}})"),
+            "invalid volume specification: 'a': invalid mount config for type \"volume\": invalid "
+            "mount path: 'a' mount path must be absolute");
   EXPECT_EQ(message(R"({"HostConfig":{"Binds":["/a:/b:what"]}})"), "invalid mode: what");
   EXPECT_EQ(message(R"({"HostConfig":{"Binds":["/a:/b","/c:/b"]}})"), "Duplicate mount point: /b");
   EXPECT_EQ(message(R"({"HostConfig":{"PortBindings":{"99999/tcp":null}}})"),
-            "invalid port specification: \"99999/tcp\"");
+            "invalid port specification: \"99999\"");
   EXPECT_EQ(message(R"({"HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"x"}]}}})"),
             "invalid port specification: \"x\"");
   EXPECT_EQ(message(R"({"HostConfig":{"RestartPolicy":{"Name":"sometimes"}}})"),

@@ -1,0 +1,94 @@
+// Finding the containers again after a restart of the engine.
+
+#include "base/files.h"
+#include "base/log.h"
+#include "engine/containers_impl.h"
+#include "engine/model_json.h"
+#include "engine/networks.h"
+#include "engine/state_store.h"
+#include "netd/client.h"
+#include "netd/endpoint.h"
+
+namespace stack::engine {
+
+// After a restart of the engine: what the record says and what is there may differ in both
+// directions.
+void Containers::Impl::adopt(Entry* entry) {
+  Container& c = entry->c;
+  const std::string id = c.id;
+  auto running = runtime::adopt(run_dir(id));
+  const bool was_live = is_up(c.status) || c.status == RunState::kRestarting;
+  if (running.ok()) {
+    ++entry->generation;
+    if (c.status != RunState::kPaused) c.status = RunState::kRunning;
+    c.pid = running->init.pid;
+    if (!c.started_at) c.started_at = services.clock.wall();
+    entry->started = services.clock.now() - (services.clock.wall() - *c.started_at);
+    entry->shim_pidfd = std::move(running->shim_pidfd);
+    entry->exit_watch = services.loop.on_readable(
+        entry->shim_pidfd.get(),
+        [this, id, generation = entry->generation] { on_shim_exit(id, generation); });
+    for (const auto& endpoint : c.endpoints) services.networks->retain(endpoint);
+    if (!c.endpoints.empty() || c.config.network_mode == "none") {
+      auto netns = netd::namespace_of(c.pid);
+      if (netns.ok()) {
+        register_names(entry, std::move(netns).value(), [](const Status&) {});
+        const auto ports = published_ports(*entry);
+        if (!ports.empty()) services.netd.set_published(id, ports);
+      }
+    }
+    entry->restarts.count = c.restart_count;
+    start_health(entry, true);
+    save(*entry);
+    return;
+  }
+  auto record = runtime::read_exit(run_dir(id));
+  const bool left_over = stack::exists(run_dir(id));
+  if (!was_live && !left_over) {
+    if (c.status == RunState::kRemoving) c.status = RunState::kDead;
+    return;
+  }
+  // It ended while nobody looked, or it was killed in the middle of its start.
+  runtime::ExitRecord exit;
+  exit.code = was_live ? 137 : c.exit_code;
+  exit.finished = services.clock.wall();
+  if (record.ok() && record->has_value()) exit = **record;
+  const bool restarting = c.status == RunState::kRestarting;
+  entry->busy = true;
+  if (restarting) exit.code = c.exit_code;
+  ended(entry, exit.code, exit.oom_killed, exit.finished, [this, id, was_live] {
+    Entry* same = get(id);
+    same->busy = false;
+    if (!same->c.started_at) same->c.status = RunState::kCreated;
+    if (was_live && same->c.started_at) apply_restart_policy(same);
+    run_next(id);
+  });
+}
+
+void Containers::adopt() {
+  auto records = impl_->services.state.all("container");
+  if (!records.ok()) {
+    log_error("reading containers: {}", records.error().to_string());
+    return;
+  }
+  for (const auto& [id, text] : *records) {
+    auto container = parse_container_record(text);
+    if (!container.ok()) {
+      log_error("container {}: {}", id, container.error().to_string());
+      continue;
+    }
+    auto entry = std::make_unique<Entry>();
+    entry->c = std::move(container).value();
+    impl_->ids_by_name[entry->c.name] = id;
+    impl_->entries.emplace(id, std::move(entry));
+  }
+  for (const auto& [id, entry] : impl_->entries) impl_->adopt(entry.get());
+  // A directory without a record is what a crash between the two left.
+  std::error_code ec;
+  for (const auto& item :
+       std::filesystem::directory_iterator(impl_->services.paths.root / "containers", ec)) {
+    if (impl_->get(item.path().filename().string()) == nullptr) (void)remove_tree(item.path());
+  }
+}
+
+}  // namespace stack::engine

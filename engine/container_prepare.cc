@@ -1,0 +1,128 @@
+// What a start needs to know, gathered on the loop: addresses, ports, namespaces to join, links.
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "engine/container_links.h"
+#include "engine/container_start.h"
+#include "engine/containers_impl.h"
+#include "engine/networks.h"
+#include "engine/volume_mount.h"
+#include "engine/volumes.h"
+#include "images/store.h"
+#include "netd/endpoint.h"
+
+namespace stack::engine {
+
+namespace {
+
+constexpr std::string_view kContainerMode = "container:";
+
+// The host's resolvers as a container would see them: a loopback address means the container's own
+// loopback there.
+bool host_resolver_is_loopback() {
+  const auto text = read_file("/etc/resolv.conf");
+  return text.ok() && (text->find("nameserver 127.") != std::string::npos ||
+                       text->find("nameserver ::1") != std::string::npos);
+}
+
+}  // namespace
+
+void Containers::Impl::unmount_unused_volumes(const Container& ended) {
+  for (const auto& mount : ended.mounts) {
+    if (mount.config.type != "volume") continue;
+    const auto volume = services.volumes->find(mount.volume);
+    if (!volume.ok() || (*volume)->options.empty() || !bound_directory((*volume)->options).empty())
+      continue;
+    // One whose start is under way counts: it has mounted the volume, or is about to.
+    const bool used = std::any_of(entries.begin(), entries.end(), [&](const auto& item) {
+      const Entry& entry = *item.second;
+      return entry.c.id != ended.id && (is_live(entry.c.status) || entry.busy) &&
+             std::any_of(entry.c.mounts.begin(), entry.c.mounts.end(),
+                         [&](const MountPoint& other) { return other.volume == mount.volume; });
+    });
+    if (used) continue;
+    services.pool.run([place = (*volume)->mountpoint] { return unmount_volume(place); },
+                      [](Status done) {
+                        if (!done.ok()) log_warning("{}", done.error().to_string());
+                      });
+  }
+}
+
+Status Containers::Impl::check_links(const Container& c) {
+  if (!on_default_network(c)) return ok_status();
+  for (const auto& text : c.config.links) {
+    const Link link = Link::parse(text);
+    const auto other = find(link.target);
+    if (!other.ok() || is_up((*other)->c.status)) continue;
+    return Error::make(ErrorKind::kInternal, "Cannot link to a non running container: /" +
+                                                 (*other)->c.name + " AS /" + c.name + "/" +
+                                                 link.alias);
+  }
+  return ok_status();
+}
+
+Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
+  Container& c = entry->c;
+  const auto join = [&](const std::string& mode, int* pid) -> Status {
+    if (mode.rfind(kContainerMode, 0) != 0) return ok_status();
+    const Entry* other = TRY(find(mode.substr(kContainerMode.size())));
+    if (other->c.pid == 0)
+      return Error::conflict("cannot join namespace of a non running container: container " +
+                             other->c.name + " is " + to_string(other->c.status));
+    *pid = other->c.pid;
+    if (pid == &job->network_pid) job->files_of = directory(other->c.id);
+    return ok_status();
+  };
+  job->lowers = TRY(services.store.layer_directories(c.image_id));
+  TRY(join(c.config.network_mode, &job->network_pid));
+  TRY(join(c.config.pid_mode, &job->pid_pid));
+  TRY(join(c.config.ipc_mode, &job->ipc_pid));
+  TRY(join(c.config.uts_mode, &job->uts_pid));
+  int index = 0;
+  for (auto& endpoint : c.endpoints) {
+    // A network that was removed and made again under the same name is found by its name.
+    auto network = services.networks->find(endpoint.network_id);
+    if (!network.ok()) network = services.networks->find(endpoint.network_name);
+    if (!network.ok()) return std::move(network).error();
+    endpoint.network_id = (*network)->id;
+    TRY(services.networks->assign(**network, &endpoint));
+    // A name of its own for every start: the pair of an earlier life may not be gone yet.
+    endpoint.host_veth = netd::veth_name(random_hex(64), index++);
+    job->networks.push_back(Networks::spec_of(**network));
+    if ((*network)->predefined) {
+      job->bridge_gate = services.networks->bridge_gate();
+    } else {
+      job->resolver = true;
+    }
+    if (!endpoint.config.links.empty()) job->resolver = true;
+  }
+  if (!c.endpoints.empty() && (!c.config.links.empty() || host_resolver_is_loopback()))
+    job->resolver = true;
+  TRY(check_links(c));
+  for (const auto& mount : c.mounts) {
+    if (mount.config.type != "volume") continue;
+    const Volume* volume = TRY(services.volumes->find(mount.volume));
+    if (!volume->options.empty()) job->volumes.push_back({volume->options, volume->mountpoint});
+  }
+  TRY(assign_ports(entry));
+  if (const auto bridge = services.networks->find("bridge");
+      bridge.ok() && !(*bridge)->config.ipam.empty()) {
+    job->host_gateway = (*bridge)->config.ipam.front().gateway;
+  }
+  for (const auto& endpoint : c.endpoints) {
+    if (!endpoint.gateway4.empty()) job->host_gateway = endpoint.gateway4;
+  }
+  job->ports = published_ports(*entry);
+  job->container = c;
+  for (const auto& [target, alias, address] : linked(c)) {
+    job->link_hosts.push_back(link_host_line(*target, alias, address));
+    auto& env = job->container.config.env;
+    const auto more = link_environment(c.name, *target, alias, address);
+    env.insert(env.begin(), more.begin(), more.end());  // what the user says goes before it
+  }
+  return ok_status();
+}
+
+}  // namespace stack::engine

@@ -1,0 +1,265 @@
+"""Programs that speak the Docker API know no difference: the ordinary flows of Docker's Python client."""
+import io
+import os
+import tarfile
+import threading
+import time
+
+import docker
+
+from api_harness import EngineTest
+from harness import eventually
+
+LOOP = ["sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done"]
+
+
+def archive(**files):
+    """A tar in memory."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), 0o640
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+class Clients(EngineTest):
+    def setUp(self):
+        super().setUp()
+        self.client = docker.DockerClient(base_url=f"unix://{self.socket}", timeout=30)
+        self.addCleanup(self.client.close)
+
+    def loop(self, **options):
+        return self.client.containers.run("busybox", LOOP, detach=True, **options)
+
+    def test_run(self):
+        run = self.client.containers.run
+        self.assertEqual(run("busybox", ["echo", "hello"], remove=True), b"hello\n")
+        with self.assertRaises(docker.errors.ContainerError) as raised:
+            run("busybox", ["sh", "-c", "echo bad >&2; exit 7"], remove=True)
+        self.assertEqual((raised.exception.exit_status, raised.exception.stderr), (7, b"bad\n"))
+        with self.assertRaises(docker.errors.NotFound):
+            self.client.api.create_container("nosuch-image:1")
+        with self.assertRaises(docker.errors.APIError) as raised:
+            run("busybox", ["nosuch"], remove=True)
+        self.assertEqual(raised.exception.status_code, 400)
+        self.assertEqual(self.client.containers.list(all=True), [created for created in
+                                                                 self.client.containers.list(all=True)
+                                                                 if created.status == "created"])
+
+    def test_life(self):
+        one = self.loop(name="life", labels={"a": "b"})
+        self.assertEqual([c.name for c in self.client.containers.list(filters={"label": "a=b"})], ["life"])
+        self.assertEqual(self.client.containers.get("life").id, one.id)
+        self.assertEqual(self.client.containers.get(one.short_id).id, one.id)
+        one.pause()
+        one.reload()
+        self.assertEqual(one.status, "paused")
+        one.unpause()
+        one.update(mem_limit="64m", memswap_limit="128m", restart_policy={"Name": "on-failure", "MaximumRetryCount": 2})
+        one.reload()
+        self.assertEqual(one.attrs["HostConfig"]["Memory"], 64 << 20)
+        self.assertEqual(one.attrs["HostConfig"]["RestartPolicy"]["MaximumRetryCount"], 2)
+        self.assertIn(str(64 << 20).encode(), one.exec_run(
+            ["sh", "-c", "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null"]).output)
+        one.rename("other")
+        self.assertEqual(self.client.containers.get("other").id, one.id)
+        self.assertEqual(one.top()["Titles"][0], "UID")
+        stats = one.stats(stream=False)
+        self.assertGreater(stats["memory_stats"]["usage"], 0)
+        self.assertEqual(next(one.stats(decode=True))["id"], one.id)
+        one.stop(timeout=5)
+        self.assertEqual(one.wait()["StatusCode"], 0)
+        one.start()
+        one.kill("KILL")
+        self.assertEqual(one.wait()["StatusCode"], 137)
+        one.restart()
+        one.remove(force=True)
+        with self.assertRaises(docker.errors.NotFound):
+            self.client.containers.get("other")
+
+    def test_wait_conditions(self):
+        one = self.client.containers.create("busybox", ["sh", "-c", "sleep 0.3; exit 4"])
+        codes = []
+        waiting = threading.Thread(target=lambda: codes.append(one.wait(condition="next-exit")["StatusCode"]))
+        waiting.start()
+        self.assertEqual(one.wait()["StatusCode"], 0)  # never ran: not running
+        one.start()
+        waiting.join(10)
+        self.assertEqual(codes, [4])
+        gone = threading.Thread(target=lambda: codes.append(one.wait(condition="removed")["StatusCode"]))
+        gone.start()
+        time.sleep(0.1)
+        one.remove()
+        gone.join(10)
+        self.assertEqual(codes, [4, 4])
+
+    def test_exec(self):
+        one = self.loop()
+        self.assertEqual(one.exec_run(["sh", "-c", "echo out; echo err >&2; exit 3"]), (3, b"out\nerr\n"))
+        self.assertEqual(one.exec_run(["sh", "-c", "echo out; echo err >&2"], demux=True).output, (b"out\n", b"err\n"))
+        self.assertEqual(one.exec_run("id -u", user="daemon").output, b"1\n")
+        self.assertEqual(one.exec_run("pwd", workdir="/tmp").output, b"/tmp\n")
+        self.assertEqual(one.exec_run(["sh", "-c", "echo $A"], environment={"A": "b"}).output, b"b\n")
+        self.assertEqual(b"".join(one.exec_run("cat /etc/passwd", stream=True).output)[:5], b"root:")
+        self.assertIn(b"not found", one.exec_run("nosuch").output)
+        code, held = one.exec_run(["sh", "-c", "read line; echo got $line"], stdin=True, socket=True)
+        self.assertIsNone(code)
+        connection = getattr(held, "_sock", held)
+        connection.sendall(b"typed\n")
+        self.assertIn(b"got typed\n", eventually(lambda: connection.recv(4096), 5))
+        held.close()
+        terminal = one.exec_run(["sh", "-c", "test -t 1 && echo yes"], tty=True)
+        self.assertEqual(terminal.output, b"yes\r\n")
+
+    def test_logs(self):
+        one = self.client.containers.run("busybox", ["sh", "-c", "echo 1; echo 2 >&2; sleep 0.4; echo 3"], detach=True)
+        self.assertEqual(b"".join(one.logs(stream=True)), b"1\n2\n3\n")
+        self.assertEqual(one.logs(stderr=False), b"1\n3\n")
+        self.assertEqual(one.logs(tail=1), b"3\n")
+        self.assertRegex(one.logs(tail=1, timestamps=True), rb"^\d{4}-\d\d-\d\dT[0-9:.]+Z 3\n$")
+        first = one.logs(timestamps=True).split()[0].decode()
+        self.assertEqual(one.logs(until=int(time.time()) - 3600), b"")
+        self.assertEqual(one.logs(since=int(time.time()) + 3600), b"")
+        self.assertTrue(first.startswith("20"))
+
+    def test_attach(self):
+        one = self.client.containers.create("busybox", ["sh", "-c", "cat; echo end"], stdin_open=True, tty=False)
+        held = self.client.api.attach_socket(one.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        one.start()
+        connection = getattr(held, "_sock", held)
+        connection.sendall(b"through\n")
+        seen = b""
+        while b"through" not in seen:
+            seen += connection.recv(4096)
+        one.kill()
+        held.close()
+        second = self.client.containers.run("busybox", ["sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.1; done"],
+                                            detach=True)
+        self.assertEqual(b"".join(second.attach(stream=True, logs=True)), b"1\n2\n3\n")
+
+    def test_archives(self):
+        one = self.loop()
+        self.assertTrue(one.put_archive("/tmp", archive(a=b"text", b=b"")))
+        self.assertEqual(one.exec_run("cat /tmp/a").output, b"text")
+        pieces, stat = one.get_archive("/tmp/a")
+        self.assertEqual((stat["name"], stat["size"], stat["mode"]), ("a", 4, 0o640))
+        with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
+            self.assertEqual(tar.extractfile("a").read(), b"text")
+        with self.assertRaises(docker.errors.NotFound):
+            one.get_archive("/nosuch")
+        one.exec_run("rm /tmp/b")
+        self.assertEqual([(change["Path"], change["Kind"]) for change in one.diff()], [("/tmp", 0), ("/tmp/a", 1)])
+        with tarfile.open(fileobj=io.BytesIO(b"".join(one.export()))) as tar:
+            self.assertIn("tmp/a", tar.getnames())
+
+    def test_commit(self):
+        one = self.loop()
+        one.exec_run(["sh", "-c", "echo kept > /kept"])
+        image = one.commit("committed", "v1", message="why", author="who", changes=["ENV A=b", 'CMD ["cat", "/kept"]'])
+        self.assertEqual(image.tags, ["committed:v1"])
+        self.assertEqual((image.attrs["Comment"], image.attrs["Author"]), ("why", "who"))
+        self.assertIn("A=b", image.attrs["Config"]["Env"])
+        self.assertEqual(self.client.containers.run("committed:v1", remove=True), b"kept\n")
+        one.remove(force=True)
+        self.client.images.remove("committed:v1")
+        self.assertEqual([i.tags for i in self.client.images.list()], [["busybox:latest"]])
+
+    def test_build(self):
+        context = self.machine.base / "context"
+        context.mkdir()
+        (context / "Dockerfile").write_text("FROM busybox\nARG who=nobody\nCOPY file /file\nRUN echo $who >> /file\n"
+                                            "LABEL a=b\nCMD [\"cat\", \"/file\"]\n")
+        (context / "file").write_text("copied\n")
+        image, log = self.client.images.build(path=str(context), tag="built:1", buildargs={"who": "me"}, rm=True)
+        self.assertEqual(image.labels, {"a": "b"})
+        self.assertTrue(any("Successfully built" in line.get("stream", "") for line in log))
+        self.assertEqual(self.client.containers.run("built:1", remove=True), b"copied\nme\n")
+        (context / "Dockerfile").write_text("FROM busybox\nRUN exit 3\n")
+        with self.assertRaises(docker.errors.BuildError) as raised:
+            self.client.images.build(path=str(context))
+        self.assertIn("returned a non-zero code: 3", str(raised.exception))
+        self.client.images.remove("built:1", force=True)
+
+    def test_events(self):
+        begin = int(time.time())
+        one = self.client.containers.run("busybox", "true", detach=True, name="told")
+        one.wait()
+        one.remove()
+        seen = [event["Action"] for event in self.client.events(since=begin, until=int(time.time()) + 1, decode=True,
+                                                                filters={"container": "told"})]
+        self.assertEqual(seen, ["create", "start", "die", "destroy"])
+
+    def test_networks(self):
+        net = self.client.networks.create("one", driver="bridge", labels={"a": "b"}, ipam=docker.types.IPAMConfig(
+            pool_configs=[docker.types.IPAMPool(subnet="10.231.9.0/24", gateway="10.231.9.1")]))
+        server = self.loop(name="server")
+        asking = self.loop(name="asking", network="one")
+        net.connect(server, aliases=["known"], ipv4_address="10.231.9.77")
+        self.assertIn(b"10.231.9.77", asking.exec_run("nslookup known").output)
+        net.reload()
+        self.assertEqual({c.name for c in net.containers}, {"server", "asking"})
+        with self.assertRaises(docker.errors.APIError) as raised:
+            net.remove()
+        self.assertEqual(raised.exception.status_code, 403)
+        net.disconnect(server)
+        self.assertNotEqual(asking.exec_run("nslookup known").exit_code, 0)
+        server.reload()
+        self.assertEqual(list(server.attrs["NetworkSettings"]["Networks"]), ["bridge"])
+        for one in (server, asking):
+            one.remove(force=True)
+        self.assertEqual(self.client.networks.prune()["NetworksDeleted"], ["one"])
+
+    def test_links(self):
+        self.loop(name="database", environment={"PASSWORD": "x"})
+        one = self.client.containers.run("busybox", LOOP, detach=True, links={"database": "db"})
+        address = self.client.containers.get("database").attrs["NetworkSettings"]["IPAddress"]
+        self.assertIn(address.encode() + b"\tdb", one.exec_run("cat /etc/hosts").output)
+        self.assertIn(b"DB_ENV_PASSWORD=x", one.exec_run("env").output)
+        self.assertIn(b"DB_NAME=/", one.exec_run("env").output)
+
+    def test_volumes(self):
+        volume = self.client.volumes.create("data", labels={"a": "b"})
+        run = self.client.containers.run
+        run("busybox", ["sh", "-c", "echo kept > /data/file"], volumes={"data": {"bind": "/data"}}, remove=True)
+        self.assertEqual(run("busybox", "cat /d/file", volumes=["data:/d:ro"], remove=True), b"kept\n")
+        holder = self.loop(volumes=["data:/data"])
+        self.assertEqual(run("busybox", "cat /data/file", volumes_from=[holder.id], remove=True), b"kept\n")
+        with self.assertRaises(docker.errors.APIError) as raised:
+            volume.remove()
+        self.assertEqual(raised.exception.status_code, 409)
+        # What an image has at a place is copied into a new volume there.
+        self.assertIn(b"sh\n", run("busybox", "ls /bin", volumes=["fresh:/bin"], remove=True))
+        self.assertTrue(os.path.lexists(self.machine.root / "volumes" / "fresh" / "_data" / "sh"))
+        holder.remove(force=True)
+        self.assertEqual(self.client.volumes.prune(filters={"all": True})["VolumesDeleted"], ["data", "fresh"])
+
+    def test_prune(self):
+        one = self.client.containers.run("busybox", ["sh", "-c", "echo x > /file"], detach=True)
+        one.wait()
+        self.assertEqual(self.client.containers.prune({"until": "24h"})["ContainersDeleted"], None)
+        pruned = self.client.containers.prune()
+        self.assertEqual(pruned["ContainersDeleted"], [one.id])
+        self.assertGreater(pruned["SpaceReclaimed"], 0)
+        df = self.client.df()
+        self.assertEqual(df["Containers"], [])
+        self.assertEqual(len(df["Images"]), 1)
+
+    def test_restart_policy(self):
+        one = self.client.containers.run("busybox", ["sh", "-c", "exit 9"], detach=True,
+                                         restart_policy={"Name": "on-failure", "MaximumRetryCount": 2})
+
+        def ended():
+            one.reload()
+            return one.status == "exited" and one.attrs["RestartCount"] == 2
+        eventually(ended, 10)
+        self.assertEqual(one.attrs["State"]["ExitCode"], 9)
+
+    def test_out_of_memory(self):
+        one = self.client.containers.run("busybox", ["sh", "-c", "x=a; while :; do x=$x$x; done"], detach=True,
+                                         mem_limit="16m", memswap_limit="16m")
+        one.wait()
+        one.reload()
+        self.assertTrue(one.attrs["State"]["OOMKilled"])
+        self.assertEqual(one.attrs["State"]["ExitCode"], 137)
