@@ -197,7 +197,6 @@ void check_update(const ContainerConfig& changes) {
 }
 
 void check_config(const ContainerConfig& c) {
-  if (c == ContainerConfig{}) bad_value("config cannot be empty in order to create a container");
   for (const auto& entry : c.env) {
     if (entry.empty() || entry[0] == '=') bad_value("invalid environment variable: " + entry);
   }

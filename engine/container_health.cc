@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "engine/containers_impl.h"

@@ -18,16 +18,20 @@
 
 namespace stack::engine {
 
+namespace {
+Error invalid_name(const std::string& shown) {
+  return Error::invalid("Invalid container name (" + shown +
+                        "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+}
+}  // namespace
+
 Status Containers::Impl::check_name(const std::string& name) const {
   const auto plain = [](char ch) { return std::isalnum(static_cast<unsigned char>(ch)) != 0; };
   const bool valid =
       name.size() >= 2 && plain(name[0]) && std::all_of(name.begin(), name.end(), [&](char ch) {
         return plain(ch) || ch == '_' || ch == '.' || ch == '-';
       });
-  if (!valid) {
-    return Error::invalid("Invalid container name (/" + name +
-                          "), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
-  }
+  if (!valid) return invalid_name(name);
   const auto it = ids_by_name.find(name);
   if (it == ids_by_name.end()) return ok_status();
   return Error::conflict("Conflict. The container name \"/" + name +
@@ -174,6 +178,7 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
       return finished();
     }
     impl.stop(entry, 0, "SIGKILL", [remove_now](Result<Unit>) { remove_now(); });
+    if (Entry* ending = impl.get(id)) ending->stopping = false;  // this end is told as a kill
   });
 }
 
@@ -185,9 +190,11 @@ void Containers::rename(const std::string& name_or_id, const std::string& new_na
   Entry* entry = *found;
   if (name == entry->c.name)
     return done(Error::invalid("Renaming a container with the same name as its current name"));
-  if (Status free = impl_->check_name(name); !free.ok())
-    return done(
-        Error::make(free.error().kind, "Error when allocating new name: " + free.error().message));
+  if (Status free = impl_->check_name(name); !free.ok()) {
+    const bool malformed = free.error().kind == ErrorKind::kInvalid;
+    const Error why = malformed ? invalid_name("/" + name) : free.error();
+    return done(Error::make(why.kind, "Error when allocating new name: " + why.message));
+  }
   const std::string old = entry->c.name;
   impl_->ids_by_name.erase(old);
   impl_->ids_by_name[name] = entry->c.id;

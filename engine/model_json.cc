@@ -1,5 +1,7 @@
 #include "engine/model_json.h"
 
+#include <algorithm>
+
 #include "engine/config_json.h"
 #include "engine/json_fields.h"
 
@@ -139,6 +141,10 @@ EndpointConfig parse_endpoint(const Json& json) {
 Result<ContainerConfig> parse_container_config(std::string_view body) {
   ContainerConfig out;
   TRY(parse_json(body, [&](const Json& json) {
+    const bool empty = std::all_of(json.items().begin(), json.items().end(), [](const auto& item) {
+      return item.key() == "HostConfig" || item.key() == "NetworkingConfig";
+    });
+    if (empty) bad_value("config cannot be empty in order to create a container");
     parse_config(json, out);
     parse_host_config(child(json, "HostConfig"), out);
     const Json& endpoints = child(child(json, "NetworkingConfig"), "EndpointsConfig");

@@ -38,7 +38,8 @@ Json endpoint_document(const Container& c, const Endpoint& e, bool with_names) {
   out["GlobalIPv6Address"] = e.ipv6;
   out["GlobalIPv6PrefixLen"] = e.ipv6.empty() ? 0 : e.prefix6;
   out["DNSNames"] = nullptr;
-  if (with_names && e.network_name != "bridge" && e.network_name != "host" &&
+  if (!with_names) out["Aliases"] = nullptr;  // lists leave them out
+  if (with_names && c.started_at && e.network_name != "bridge" && e.network_name != "host" &&
       e.network_name != "none") {
     Strings names{c.name};
     for (const auto& alias : e.config.aliases) names.push_back(alias);

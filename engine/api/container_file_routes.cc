@@ -16,6 +16,7 @@
 #include "engine/overlay_view.h"
 #include "images/copy.h"
 #include "images/store.h"
+#include "runtime/user.h"
 
 namespace stack::engine::api {
 
@@ -60,6 +61,40 @@ std::string path_of(const ExchangePtr& exchange) {
   return path;
 }
 
+// Where a path of a container lies while nothing is mounted in it: a volume or a directory of the
+// host is looked into directly.
+struct Place {
+  std::optional<std::filesystem::path> root;  // else the container's own
+  std::string path;
+  std::string name;  // of what stands at `path`, where it has another one there
+};
+
+Place place_of(const Container& c, const std::string& path) {
+  Place out{std::nullopt, path, {}};
+  if (is_up(c.status)) return out;
+  const bool contents = path.ends_with("/.");
+  auto wanted = std::filesystem::path("/" + path).lexically_normal().string();
+  if (wanted.size() > 1 && wanted.back() == '/') wanted.pop_back();
+  std::size_t longest = 0;
+  for (const auto& mount : c.mounts) {
+    const auto& target = mount.config.target;
+    const bool inside = wanted.rfind(target, 0) == 0 &&
+                        (wanted.size() == target.size() || wanted[target.size()] == '/');
+    if (!inside || target.size() <= longest || mount.host_path.empty()) continue;
+    longest = target.size();
+    std::error_code ec;
+    const std::filesystem::path source = mount.host_path;
+    const auto below = wanted.substr(target.size());
+    if (std::filesystem::is_directory(source, ec)) {
+      out = {source, (below.empty() ? "/" : below) + (contents ? "/." : ""), {}};
+    } else {
+      out = {source.parent_path(), "/" + source.filename().string(), {}};
+    }
+    if (below.empty() && !contents) out.name = std::filesystem::path(target).filename();
+  }
+  return out;
+}
+
 void stat_path(Services& services, const ExchangePtr& exchange) {
   const Container* c = named_container(*exchange, services);
   if (c == nullptr) return;
@@ -68,12 +103,13 @@ void stat_path(Services& services, const ExchangePtr& exchange) {
   auto header = std::make_shared<std::string>();
   services.containers->with_rootfs(
       c->id,
-      [path, name = exchange->request().captures[0],
+      [path, place = place_of(*c, path), name = exchange->request().captures[0],
        header](const std::filesystem::path& root) -> Status {
-        const Fd fd = TRY(open_fd(root.string(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        auto stat = images::stat_in_root(fd.get(), path);
+        const Fd fd = TRY(open_fd(place.root.value_or(root), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        auto stat = images::stat_in_root(fd.get(), place.path);
         if (!stat.ok())
           return is_absent(stat.error()) ? not_there(path, name) : std::move(stat).error();
+        if (!place.name.empty()) stat->name = place.name;
         *header = stat_header(*stat);
         return ok_status();
       },
@@ -96,25 +132,46 @@ void get_archive(Services& services, const ExchangePtr& exchange) {
   publish_container_event(services, *c, "archive-path");
   services.containers->with_rootfs(
       c->id,
-      [&services, path, name = exchange->request().captures[0], pipe,
+      [&services, path, place = place_of(*c, path), name = exchange->request().captures[0], pipe,
        writer](const std::filesystem::path& root) -> Status {
         const Fd closes(writer->release());
-        const Fd fd = TRY(open_fd(root.string(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        auto stat = images::stat_in_root(fd.get(), path);
+        const Fd fd = TRY(open_fd(place.root.value_or(root), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        auto stat = images::stat_in_root(fd.get(), place.path);
         if (!stat.ok())
           return is_absent(stat.error()) ? not_there(path, name) : std::move(stat).error();
+        if (!place.name.empty()) stat->name = place.name;
         // Posted before the first byte is in the pipe, so it is there before the answer begins.
         services.loop.post([pipe, header = stat_header(*stat)] {
           pipe->headers.emplace_back("X-Docker-Container-Path-Stat", header);
           pipe->allow();
         });
-        return images::write_tar(fd.get(), path, closes.get());
+        return images::write_tar(fd.get(), place.path, closes.get(), place.name);
       },
       [pipe, writer](const Status& status) {
         writer->reset();  // when the work was never begun
         pipe->allow();
         pipe->work_done(status);
       });
+}
+
+// The container's own user as its own files know it (copyUIDGID). Unknown: root.
+std::pair<uid_t, gid_t> owner_in(const std::filesystem::path& root, const std::string& user) {
+  const auto text_of = [&](const char* path) -> std::string {
+    const auto directory = open_fd(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (!directory.ok()) return {};
+    const auto file = images::open_in_root(directory->get(), path, O_RDONLY);
+    if (!file.ok()) return {};
+    auto text = read_file("/proc/self/fd/" + std::to_string(file->get()));
+    return text.ok() ? std::move(text).value() : std::string();
+  };
+  const std::string passwd = text_of("/etc/passwd");
+  const std::string group = text_of("/etc/group");
+  const auto found = std::make_unique<runtime::ResolvedUser>();
+  std::string_view subject;
+  if (runtime::resolve_user(user, passwd, group, found.get(), &subject) !=
+      runtime::UserError::kNone)
+    return {0, 0};
+  return {found->uid, found->gid};
 }
 
 bool in_writable_mount(const Container& c, const std::string& path) {
@@ -138,18 +195,21 @@ void put_archive(Services& services, const ExchangePtr& exchange) {
   images::ExtractOptions options;
   options.no_overwrite_dir_with_non_dir = exchange->request().query.flag("noOverwriteDirNonDir");
   const std::string id = c->id;
+  const std::string user = c->config.user;
+  const bool own = exchange->request().query.flag("copyUIDGID");
   exchange->receive_body(std::move(pipe->write),
                          [exchange](const Status&) {});  // cut short: the tar reader notices
   services.containers->with_rootfs(
       id,
-      [path, name = exchange->request().captures[0], reader,
-       options](const std::filesystem::path& root) -> Status {
+      [path, place = place_of(*c, path), name = exchange->request().captures[0], reader, options,
+       user, own](const std::filesystem::path& root) mutable -> Status {
         const Fd closes(reader->release());
-        const Fd fd = TRY(open_fd(root.string(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        const auto target = images::stat_in_root(fd.get(), path, true);
+        const Fd fd = TRY(open_fd(place.root.value_or(root), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        const auto target = images::stat_in_root(fd.get(), place.path, true);
         if (!target.ok()) return is_absent(target.error()) ? not_there(path, name) : target.error();
         if (!S_ISDIR(target->mode)) return Error::invalid("extraction point is not a directory");
-        return images::extract_tar(fd.get(), path, closes.get(), options);
+        if (own) options.chown = owner_in(root, user);
+        return images::extract_tar(fd.get(), place.path, closes.get(), options);
       },
       [&services, exchange, reader, id](const Status& status) {
         reader->reset();

@@ -68,7 +68,8 @@ void start(Services& services, const ExchangePtr& exchange) {
   if (!parse_body(*exchange, [&](const Json& json) { detach = field(json, "Detach", false); }))
     return;
   if ((*exec)->running) return respond_error(*exchange, 409, "exec " + id + " is already running");
-  if ((*exec)->exit_code) return respond_error(*exchange, 409, "exec " + id + " has already run");
+  if ((*exec)->exit_code)
+    return respond_error(*exchange, 409, "exec command " + id + " has already run");
   const ExecConfig config = (*exec)->config;
   services.containers->start_exec(
       id, [&services, exchange, detach, config, id](Result<ExecStreams> streams) {

@@ -76,8 +76,6 @@ void create(Services& services, const ExchangePtr& exchange) {
 }
 
 void connect(Services& services, const ExchangePtr& exchange) {
-  const auto network = services.networks->find(exchange->request().captures[0]);
-  if (!network.ok()) return respond_error(*exchange, network.error());
   std::string container;
   EndpointConfig config;
   const bool parsed = parse_body(*exchange, [&](const Json& json) {
@@ -87,13 +85,13 @@ void connect(Services& services, const ExchangePtr& exchange) {
   if (!parsed) return;
   const auto found = services.containers->find(container);
   if (!found.ok()) return respond_error(*exchange, found.error());
+  const auto network = services.networks->find(exchange->request().captures[0]);
+  if (!network.ok()) return respond_error(*exchange, network.error());
   services.containers->connect((*found)->id, (*network)->id, std::move(config),
                                network_answer(exchange, 200));
 }
 
 void disconnect(Services& services, const ExchangePtr& exchange) {
-  const auto network = services.networks->find(exchange->request().captures[0]);
-  if (!network.ok()) return respond_error(*exchange, network.error());
   std::string container;
   bool force = false;
   const bool parsed = parse_body(*exchange, [&](const Json& json) {
@@ -103,6 +101,8 @@ void disconnect(Services& services, const ExchangePtr& exchange) {
   if (!parsed) return;
   const auto found = services.containers->find(container);
   if (!found.ok()) return respond_error(*exchange, found.error());
+  const auto network = services.networks->find(exchange->request().captures[0]);
+  if (!network.ok()) return respond_error(*exchange, network.error());
   services.containers->disconnect((*found)->id, (*network)->id, force,
                                   network_answer(exchange, 200));
 }

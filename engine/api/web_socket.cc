@@ -41,6 +41,9 @@ class WebSocketRelay : public std::enable_shared_from_this<WebSocketRelay> {
     handshake_.version(11);
     for (const auto& [name, value] : request.headers) handshake_.set(name, value);
     socket_.binary(true);
+    // A client that does not answer the end is not waited for.
+    socket_.set_option(beast::websocket::stream_base::timeout{
+        std::chrono::seconds(1), beast::websocket::stream_base::none(), false});
     socket_.async_accept(handshake_, [self = shared_from_this()](const error_code& ec) {
       if (ec || self->closed_) return self->close();
       self->read_client();

@@ -2,11 +2,13 @@
 import contextlib
 import subprocess
 
-from engine_probes import ask
+from answers import ask
 from harness import PEER, EndToEnd, eventually
 
 
 class EngineTest(EndToEnd):
+    said = ""
+
     def setUp(self):
         super().setUp()
         if PEER:
@@ -23,8 +25,7 @@ class EngineTest(EndToEnd):
         eventually(lambda: ask(self.socket, "GET", "/_ping").status == 200, 10)
 
     def show_history(self):
-        self.log.seek(0)
-        print("---- the engine's log\n" + self.log.read()[-8000:], flush=True)
+        print("---- the engine's log\n" + self.said[-8000:], flush=True)
 
     def ask(self, method, target, body=None, **options):
         return ask(self.socket, method, target, body, **options)
@@ -40,4 +41,6 @@ class EngineTest(EndToEnd):
                 self.ask("DELETE", f"/volumes/{one['Name']}")
         self.daemon.terminate()
         self.daemon.wait(10)
+        self.log.seek(0)
+        self.said = self.log.read()
         self.log.close()

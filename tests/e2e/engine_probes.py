@@ -4,138 +4,15 @@ document. test_api_documents.py holds ours against those of Docker Engine 28.5, 
 
     DOCKER_SOCKET=/var/run/docker.sock tests/e2e/engine_probes.py > tests/e2e/golden/engine-28.5.json
 
-A shape keeps names, types and what is empty, and forgets the rest: "" and 0 and null and [] are themselves, other
-strings and numbers are "string" and "number", moments are "time".
+What an answer looks like is told in answers.py.
 """
-import contextlib
-import http.client
 import json
 import os
-import re
-import socket
 import sys
-import time
-import urllib.parse
 
-PREFIX = "probe-"
-SLEEP = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=30):
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-class Answer:
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, headers, body
-
-    def json(self):
-        return json.loads(self.body)
-
-
-def ask(path, method, target, body=None, headers=None):
-    connection = UnixConnection(path)
-    headers = dict(headers or {})
-    if body is not None and not isinstance(body, (bytes, str)):
-        body = json.dumps(body)
-        headers.setdefault("Content-Type", "application/json")
-    try:
-        connection.request(method, target, body=body, headers=headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, answer.headers, answer.read())
-    finally:
-        connection.close()
-
-
-def shape(value):
-    if isinstance(value, dict):
-        return {named(key): shape(one) for key, one in sorted(value.items())}
-    if isinstance(value, list):
-        return merged([shape(one) for one in value])
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, (int, float)):
-        return "number" if value else 0
-    if value == "0001-01-01T00:00:00Z":
-        return "no time"
-    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", value):
-        return "time"
-    return "string" if value else ""
-
-
-def named(key):
-    """Members that are named after something of this run."""
-    return "ID" if re.fullmatch(r"(sha256:)?[0-9a-f]{64}", key) else key
-
-
-def merged(shapes):
-    """A list's elements, each different one once."""
-    out = []
-    for one in shapes:
-        if one not in out:
-            out.append(one)
-    return sorted(out, key=lambda one: json.dumps(one, sort_keys=True))
-
-
-def plain_text(text):
-    """An error text without what differs from run to run."""
-    text = re.sub(r"\b[0-9a-f]{64}\b", "<id>", text)
-    text = re.sub(r"\b[0-9a-f]{12}\b", "<short id>", text)
-    return re.sub(r"/var/lib/[^ ]*/", "<root>/", text)
-
-
-class Probes:
-    def __init__(self, path, image="busybox"):
-        self.path, self.image = path, image
-        self.answers = {}
-
-    def ask(self, method, target, body=None, **options):
-        return ask(self.path, method, target, body, **options)
-
-    def record(self, name, method, target, body=None, **options):
-        """Asks and keeps what the answer looks like."""
-        answer = self.ask(method, target, body, **options)
-        seen = {"status": answer.status}
-        kind = answer.headers.get("Content-Type", "").partition(";")[0]
-        if kind == "application/json" and answer.body.strip():
-            with contextlib.suppress(ValueError):
-                document = answer.json()
-                if answer.status >= 400:
-                    seen["message"] = plain_text(document.get("message", ""))
-                else:
-                    seen["shape"] = shape(document)
-        elif kind:
-            seen["type"] = kind
-        assert name not in self.answers, name
-        self.answers[name] = seen
-        return answer
-
-    def clean(self):
-        filters = urllib.parse.quote(json.dumps({"name": [PREFIX]}))
-        for one in self.ask("GET", f"/containers/json?all=1&filters={filters}").json():
-            self.ask("DELETE", f"/containers/{one['Id']}?force=1&v=1")
-        for one in self.ask("GET", f"/networks?filters={filters}").json():
-            self.ask("DELETE", f"/networks/{one['Id']}")
-        for one in self.ask("GET", f"/volumes?filters={filters}").json()["Volumes"] or []:
-            self.ask("DELETE", f"/volumes/{one['Name']}?force=1")
-
-    def create(self, name, record=None, **body):
-        body = {"Image": self.image, "Cmd": SLEEP, **body}
-        target = f"/containers/create?name={PREFIX}{name}"
-        answer = self.record(record, "POST", target, body) if record else self.ask("POST", target, body)
-        return answer.json().get("Id", "") if answer.status == 201 else ""
-
-
-def filtered(**filters):
-    return "filters=" + urllib.parse.quote(json.dumps({key: [value] for key, value in filters.items()}))
-
+from answers import PREFIX, SLEEP, Probes, filtered, loose
+from event_probes import events
+from refused_probes import bad_requests, failing_starts, unknown_names
 
 def system(p):
     p.record("ping", "GET", "/_ping")
@@ -161,114 +38,6 @@ def system(p):
     p.record("events, unknown filter", "GET", "/events?until=10&" + filtered(nosuch="x"))
 
 
-def bad_requests(p):
-    post = lambda name, target, body, **options: p.record(name, "POST", target, body, **options)
-    post("create without a body", "/containers/create", b"", headers={"Content-Type": "application/json"})
-    post("create, not JSON", "/containers/create", b"{", headers={"Content-Type": "application/json"})
-    post("create, wrong type", "/containers/create", {"Image": 1})
-    post("create, text", "/containers/create", b"x", headers={"Content-Type": "text/plain"})
-    post("create, no type", "/containers/create", b"{}")
-    post("create, two documents", "/containers/create", b'{"Image":"x"} {"Image":"y"}',
-         headers={"Content-Type": "application/json"})
-    post("create, empty document", "/containers/create", {})
-    post("create, unknown image", "/containers/create", {"Image": "nosuch-image:9"})
-    post("create, bad reference", "/containers/create", {"Image": "UPPER"})
-    post("create, bad name", "/containers/create?name=a%20b", {"Image": p.image})
-    post("create, short name", "/containers/create?name=a", {"Image": p.image})
-    host = lambda **config: {"Image": p.image, "Cmd": ["true"], "HostConfig": config}
-    for name, body in {
-        "restart policy": host(RestartPolicy={"Name": "sometimes"}),
-        "restart policy with retries": host(RestartPolicy={"Name": "always", "MaximumRetryCount": 3}),
-        "negative retries": host(RestartPolicy={"Name": "on-failure", "MaximumRetryCount": -1}),
-        "restart policy and AutoRemove": host(RestartPolicy={"Name": "always"}, AutoRemove=True),
-        "memory too small": host(Memory=1000),
-        "swap below memory": host(Memory=64 << 20, MemorySwap=32 << 20),
-        "swap without memory": host(MemorySwap=64 << 20),
-        "reservation above memory": host(Memory=64 << 20, MemoryReservation=128 << 20),
-        "swappiness": host(Memory=64 << 20, MemorySwappiness=101),
-        "too many processors": host(NanoCpus=999_000_000_000),
-        "processors and quota": host(NanoCpus=1_000_000_000, CpuQuota=1000),
-        "quota": host(CpuQuota=10),
-        "period": host(CpuPeriod=10),
-        "cpuset": host(CpusetCpus="999"),
-        "cpuset text": host(CpusetCpus="x"),
-        "shares": host(CpuShares=-1),
-        "block weight": host(BlkioWeight=5),
-        "oom score": host(OomScoreAdj=2000),
-        "shm": host(ShmSize=-1),
-        "bind without a colon": host(Binds=["x"]),
-        "bind to a relative path": host(Binds=["/tmp:x"]),
-        "bind to the root": host(Binds=["/tmp:/"]),
-        "bind of a bad volume name": host(Binds=["a/b:/x"]),
-        "bind mode": host(Binds=["/tmp:/x:nosuch"]),
-        "bind twice": host(Binds=["/tmp:/x", "/etc:/x"]),
-        "mount type": host(Mounts=[{"Type": "nosuch", "Target": "/x"}]),
-        "mount without a target": host(Mounts=[{"Type": "bind", "Source": "/tmp"}]),
-        "mount without a source": host(Mounts=[{"Type": "bind", "Target": "/x"}]),
-        "mount of nothing": host(Mounts=[{"Type": "bind", "Source": "/no/such", "Target": "/x"}]),
-        "mount of the wrong kind": host(Mounts=[{"Type": "bind", "Source": "/tmp", "Target": "/x",
-                                                  "VolumeOptions": {}}]),
-        "tmpfs with a source": host(Mounts=[{"Type": "tmpfs", "Source": "/a", "Target": "/x"}]),
-        "network mode": host(NetworkMode="nosuch-network"),
-        "network of no container": host(NetworkMode="container:nosuch"),
-        "pid of no container": host(PidMode="container:nosuch"),
-        "pid mode": host(PidMode="nosuch"),
-        "ipc mode": host(IpcMode="nosuch"),
-        "uts mode": host(UTSMode="nosuch"),
-        "cgroup mode": host(CgroupnsMode="nosuch"),
-        "runtime": host(Runtime="nosuch"),
-        "volumes from nothing": host(VolumesFrom=["nosuch"]),
-        "link to nothing": host(Links=["nosuch:x"]),
-        "port": host(PortBindings={"x/tcp": [{"HostPort": "1"}]}),
-        "host port": host(PortBindings={"80/tcp": [{"HostPort": "x"}]}),
-        "capability": host(CapAdd=["NOSUCH"]),
-        "security option": host(SecurityOpt=["foo=bar"]),
-        "log driver": host(LogConfig={"Type": "nosuch", "Config": {}}),
-        "log option": host(LogConfig={"Type": "json-file", "Config": {"nosuch": "1"}}),
-        "sysctl": host(Sysctls={"vm.swappiness": "1"}),
-        "isolation": host(Isolation="nosuch"),
-        "extra host": host(ExtraHosts=["x"]),
-        "resolver": host(Dns=["x"]),
-        "environment": {"Image": p.image, "Cmd": ["true"], "Env": ["=x"]},
-        "working directory": {"Image": p.image, "Cmd": ["true"], "WorkingDir": "x"},
-        "stop signal": {"Image": p.image, "Cmd": ["true"], "StopSignal": "NOSUCH"},
-        "health interval": {"Image": p.image, "Cmd": ["true"], "Healthcheck": {"Interval": 10}},
-        "exposed port": {"Image": p.image, "Cmd": ["true"], "ExposedPorts": {"x/tcp": {}}},
-        "two networks": {"Image": p.image, "Cmd": ["true"], "HostConfig": {"NetworkMode": "none"},
-                         "NetworkingConfig": {"EndpointsConfig": {"bridge": {"IPAMConfig": {"IPv4Address": "x"}}}}},
-        "address on the default network": {
-            "Image": p.image, "Cmd": ["true"], "HostConfig": {"NetworkMode": "bridge"},
-            "NetworkingConfig": {"EndpointsConfig": {"bridge": {"IPAMConfig": {"IPv4Address": "172.17.0.99"}}}}},
-        "MAC address": {"Image": p.image, "Cmd": ["true"], "MacAddress": "x"},
-    }.items():
-        answer = post(f"create, {name}", f"/containers/create?name={PREFIX}bad", body)
-        if answer.status == 201:
-            p.ask("DELETE", f"/containers/{answer.json()['Id']}?force=1&v=1")
-
-
-def unknown_names(p):
-    for method, path, body in [
-        ("GET", "containers/nosuch/json", None), ("GET", "containers/nosuch/logs?stdout=1", None),
-        ("GET", "containers/nosuch/top", None), ("GET", "containers/nosuch/stats", None),
-        ("GET", "containers/nosuch/changes", None), ("GET", "containers/nosuch/export", None),
-        ("GET", "containers/nosuch/archive?path=/", None), ("HEAD", "containers/nosuch/archive?path=/", None),
-        ("POST", "containers/nosuch/start", None), ("POST", "containers/nosuch/stop", None),
-        ("POST", "containers/nosuch/restart", None), ("POST", "containers/nosuch/kill", None),
-        ("POST", "containers/nosuch/pause", None), ("POST", "containers/nosuch/unpause", None),
-        ("POST", "containers/nosuch/rename?name=x1", None), ("POST", "containers/nosuch/wait", None),
-        ("POST", "containers/nosuch/attach", None), ("POST", "containers/nosuch/resize?h=1&w=1", None),
-        ("POST", "containers/nosuch/exec", {"Cmd": ["true"]}), ("POST", "containers/nosuch/update", {}),
-        ("POST", "commit?container=nosuch", {}), ("DELETE", "containers/nosuch", None),
-        ("GET", "exec/nosuch/json", None), ("POST", "exec/nosuch/start", {}),
-        ("POST", "exec/nosuch/resize?h=1&w=1", None), ("GET", "networks/nosuch", None),
-        ("DELETE", "networks/nosuch", None), ("POST", "networks/nosuch/connect", {"Container": "x"}),
-        ("POST", "networks/bridge/connect", {"Container": "nosuch"}),
-        ("POST", "networks/nosuch/disconnect", {"Container": "x"}), ("GET", "volumes/nosuch", None),
-        ("DELETE", "volumes/nosuch", None), ("DELETE", "volumes/nosuch?force=1", None),
-    ]:
-        p.record(f"{method} /{path}", method, f"/{path}", body)
-
-
 def networks(p):
     name = PREFIX + "net"
     p.record("network create", "POST", "/networks/create", {"Name": name, "Labels": {"a": "b"}})
@@ -290,7 +59,9 @@ def networks(p):
         "second host": {"Name": PREFIX + "x", "Driver": "host"},
         "wrong type": {"Name": 1},
     }.items():
-        p.record(f"network create, {what}", "POST", "/networks/create", body)
+        answer = p.record(f"network create, {what}", "POST", "/networks/create", body)
+        if answer.status == 201:
+            p.ask("DELETE", f"/networks/{answer.json()['Id']}")
     p.ask("POST", "/networks/create", {"Name": PREFIX + "sub", "EnableIPv6": True, "Internal": True,
                                        "IPAM": {"Config": [{"Subnet": "10.231.7.0/24", "IPRange": "10.231.7.128/25",
                                                             "AuxiliaryAddresses": {"x": "10.231.7.9"}},
@@ -386,8 +157,9 @@ def running(p, plain, full):
     p.record("top", "GET", f"{at}/top")
     p.record("top, arguments", "GET", f"{at}/top?ps_args=-eo%20pid,comm")
     p.record("top, bad arguments", "GET", f"{at}/top?ps_args=-eo%20comm")
-    p.record("stats", "GET", f"{at}/stats?stream=0")
-    p.record("stats, one shot", "GET", f"{at}/stats?stream=0&one-shot=1")
+    for name, query in (("stats", "stream=0"), ("stats, one shot", "stream=0&one-shot=1")):
+        p.record(name, "GET", f"{at}/stats?{query}")
+        p.answers[name]["shape"] = loose(p.answers[name]["shape"])
     p.record("logs without a stream", "GET", f"{at}/logs")
     p.record("logs", "GET", f"{at}/logs?stdout=1")
     p.record("logs of a terminal", "GET", f"/containers/{full}/logs?stdout=1")
@@ -454,16 +226,6 @@ def running(p, plain, full):
     p.record("remove again", "DELETE", at)
 
 
-def failing_starts(p):
-    for name, body in {"no program": {"Cmd": ["nosuch"]}, "no path": {"Cmd": ["/no/such"]},
-                       "not executable": {"Cmd": ["/etc/passwd"]}, "a directory": {"Cmd": ["/etc"]},
-                       "no user": {"User": "nosuch"}}.items():
-        one = p.create("failing", **body)
-        p.record(f"start, {name}", "POST", f"/containers/{one}/start")
-        p.record(f"inspect after start, {name}", "GET", f"/containers/{one}/json")
-        p.ask("DELETE", f"/containers/{one}?force=1")
-
-
 def images(p):
     p.record("image list", "GET", "/images/json?" + filtered(reference=p.image))
     p.record("image inspect", "GET", f"/images/{p.image}/json")
@@ -482,82 +244,6 @@ def prunes(p):
         if what != "volumes":
             p.record(f"prune {what}, bad until", "POST", f"/{what}/prune?{filtered(until='x', label='no.such.label=1')}")
     p.record("prune builds", "POST", f"/build/prune?{filtered(id='nosuch')}")
-
-
-def wait_for(condition, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
-def event_line(event):
-    """Type, action and what it tells; of the container's labels and image only that they are there."""
-    attributes = event["Actor"]["Attributes"]
-    told = [f"{key}={attributes[key]}" if key in ("exitCode", "signal", "oldName", "height", "width", "type", "driver",
-                                                  "destination", "propagation", "read/write") else key
-            for key in sorted(attributes) if key not in ("image", "name")]
-    return " ".join([event["Type"], re.sub("[0-9a-f]{64}", "<id>", event["Action"]), *told])
-
-
-def events(p):
-    """What is told about a container's life, in order. Events of different objects that happen at once (a network's
-    and its container's) may come either way round, so each type has its own list."""
-    begin = time.time()
-    ask = p.ask
-    one = p.create("events", HostConfig={"Mounts": [{"Type": "volume", "Source": PREFIX + "ev", "Target": "/v"}]})
-    at = f"/containers/{one}"
-    up = lambda: ask("GET", f"{at}/json").json()["State"]["Running"]
-    ask("POST", f"{at}/start")
-    time.sleep(0.3)  # until the program has set its trap
-    exec_id = ask("POST", f"{at}/exec", {"Cmd": ["sh", "-c", "exit 3"]}).json()["Id"]
-    ask("POST", f"/exec/{exec_id}/start", {"Detach": True})
-    wait_for(lambda: not ask("GET", f"/exec/{exec_id}/json").json()["Running"])
-    time.sleep(0.3)
-    ask("POST", f"{at}/pause")
-    ask("POST", f"{at}/unpause")
-    ask("POST", f"{at}/rename?name={PREFIX}events2")
-    ask("POST", f"{at}/update", {"CpuShares": 512})
-    ask("GET", f"{at}/top")
-    ask("GET", f"{at}/archive?path=/bin/sh")
-    ask("PUT", f"{at}/archive?path=/tmp", bytes(1024), headers={"Content-Type": "application/x-tar"})
-    ask("GET", f"{at}/export")
-    ask("POST", f"{at}/kill?signal=HUP")
-    wait_for(lambda: not up(), 2)
-    ask("POST", f"{at}/start")
-    time.sleep(0.3)
-    ask("POST", f"{at}/restart?t=5")
-    time.sleep(0.3)
-    ask("POST", f"{at}/kill")
-    wait_for(lambda: not up())
-    time.sleep(0.3)
-    ask("POST", f"{at}/start")
-    time.sleep(0.3)
-    ask("POST", f"{at}/stop?t=5")
-    time.sleep(0.3)
-    ask("DELETE", f"{at}?v=1")
-    healthy = p.create("health", Healthcheck={"Test": ["CMD", "true"], "Interval": 200_000_000})
-    ask("POST", f"/containers/{healthy}/start")
-    wait_for(lambda: ask("GET", f"/containers/{healthy}/json").json()["State"]["Health"]["Status"] == "healthy")
-    ask("DELETE", f"/containers/{healthy}?force=1")
-    ask("DELETE", f"/volumes/{PREFIX}ev")
-    net = ask("POST", "/networks/create", {"Name": PREFIX + "evnet"}).json()["Id"]
-    ask("DELETE", f"/networks/{net}")
-    end = time.time()
-    told = [json.loads(line) for line in ask("GET", f"/events?since={begin:.6f}&until={end:.6f}").body.splitlines()]
-    mine = lambda event: (PREFIX in event["Actor"]["Attributes"].get("name", "") or event["Actor"]["ID"].startswith(PREFIX)
-                          or event["Actor"]["Attributes"].get("container") in (one, healthy))
-    told = [event for event in told if mine(event)]
-    p.answers["event"] = {"shape": shape(told[0])}
-    for name, kind, about in (("container events", "container", one), ("network events of a container", "network", one),
-                              ("volume events", "volume", None), ("network events", "network", net)):
-        p.answers[name] = {"events": [
-            event_line(event) for event in told if event["Type"] == kind and (
-                about is None or about in (event["Actor"]["ID"], event["Actor"]["Attributes"].get("container")))]}
-    # Docker mounts a volume for docker cp, too; here it is there already.
-    p.answers["volume events"]["events"] = sorted(set(p.answers["volume events"]["events"]))
-    # How often the check ran until here is a matter of time.
-    lines = [event_line(event) for event in told if event["Actor"]["ID"] == healthy]
-    p.answers["health events"] = {"events": sorted(set(lines))}
 
 
 def collect(path, image="busybox"):

@@ -97,8 +97,10 @@ def mounts_under(*directories):
 def control_groups():
     """The groups below any directory `stack` of the hierarchies; ours or of another engine on this machine."""
     found = set()
-    for parent in pathlib.Path("/sys/fs/cgroup").glob("**/stack"):
-        found.update(str(child) for child in parent.iterdir() if child.is_dir())
+    for parent, directories, _ in os.walk("/sys/fs/cgroup"):  # goes on where one vanishes meanwhile
+        if os.path.basename(parent) == "stack":
+            found.update(f"{parent}/{child}" for child in directories)
+            directories.clear()
     return found
 
 

@@ -152,7 +152,7 @@ class Clients(EngineTest):
         one.exec_run("rm /tmp/b")
         self.assertEqual([(change["Path"], change["Kind"]) for change in one.diff()], [("/tmp", 0), ("/tmp/a", 1)])
         with tarfile.open(fileobj=io.BytesIO(b"".join(one.export()))) as tar:
-            self.assertIn("tmp/a", tar.getnames())
+            self.assertIn("tmp/a", [name.removeprefix("./") for name in tar.getnames()])
 
     def test_commit(self):
         one = self.loop()
@@ -179,7 +179,7 @@ class Clients(EngineTest):
         (context / "Dockerfile").write_text("FROM busybox\nRUN exit 3\n")
         with self.assertRaises(docker.errors.BuildError) as raised:
             self.client.images.build(path=str(context))
-        self.assertIn("returned a non-zero code: 3", str(raised.exception))
+        self.assertRegex(str(raised.exception), "code: 3")
         self.client.images.remove("built:1", force=True)
 
     def test_events(self):
