@@ -14,6 +14,7 @@ from answers import PREFIX, SLEEP, Probes, filtered, loose
 from event_probes import events
 from refused_probes import bad_requests, failing_starts, unknown_names
 
+
 def system(p):
     p.record("ping", "GET", "/_ping")
     p.record("ping, head", "HEAD", "/_ping")
