@@ -46,7 +46,7 @@ def eventually(condition, timeout=10.0, what=None):
             seen = condition()
             if seen:
                 return seen
-        except (AssertionError, OSError, LookupError, ValueError, StopIteration) as error:
+        except (AssertionError, OSError, LookupError, ValueError, StopIteration, subprocess.SubprocessError) as error:
             seen = error
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout} s: {what or condition}; last seen: {seen!r}")
