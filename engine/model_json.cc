@@ -144,7 +144,6 @@ Result<ContainerConfig> parse_container_config(std::string_view body) {
     const bool empty = std::all_of(json.items().begin(), json.items().end(), [](const auto& item) {
       return item.key() == "HostConfig" || item.key() == "NetworkingConfig";
     });
-    if (empty) bad_value("config cannot be empty in order to create a container");
     parse_config(json, out);
     parse_host_config(child(json, "HostConfig"), out);
     const Json& endpoints = child(child(json, "NetworkingConfig"), "EndpointsConfig");
@@ -153,6 +152,7 @@ Result<ContainerConfig> parse_container_config(std::string_view body) {
         out.networks[name] = parse_endpoint(endpoint);
     }
     check_config(out);
+    if (empty) bad_value("config cannot be empty in order to create a container");
   }));
   return out;
 }

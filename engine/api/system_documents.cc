@@ -120,7 +120,6 @@ Json info_document(const EngineFacts& engine, const HostFacts& host) {
           {"SecurityOptions", Json::array({"name=seccomp,profile=builtin"})},
           {"FirewallBackend", {{"Driver", "nftables"}}},
           {"CDISpecDirs", Json::array()},
-          {"Containerd", {{"Address", ""}, {"Namespaces", {{"Containers", ""}, {"Plugins", ""}}}}},
           {"Warnings", nullptr}};
 }
 

@@ -193,7 +193,7 @@ TEST(NetworkBody, RoundTrips) {
   config.name = "front";
   config.internal = config.attachable = config.enable_ipv6 = true;
   config.ipam = {{"10.9.0.0/16", "10.9.0.1", "10.9.1.0/24", {{"router", "10.9.0.2"}}},
-                 {"fd01::/64", "", "", {}}};
+                 {"fd01::/64", "", "", {}, false}};
   config.options = {{"com.docker.network.bridge.name", "br9"}};
   config.labels = {{"a", "b"}};
   const auto parsed = parse_network_config(to_network_body(config));
