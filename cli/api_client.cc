@@ -199,6 +199,12 @@ Result<Fd> ApiClient::connect() const {
 
 bool ApiClient::reachable() const { return connect().ok(); }
 
+ApiClient ApiClient::with_header(std::string name, std::string value) const {
+  ApiClient out = *this;
+  out.headers_.emplace_back(std::move(name), std::move(value));
+  return out;
+}
+
 Result<BodyStream> ApiClient::begin(std::string_view method, const std::string& target,
                                     std::string body, std::string_view content_type,
                                     bool upgrade) const {
@@ -214,6 +220,7 @@ Result<BodyStream> ApiClient::begin(std::string_view method, const std::string& 
   } else {
     request.set(http::field::connection, "close");
   }
+  for (const auto& [name, value] : headers_) request.set(name, value);
   request.body() = std::move(body);
   request.prepare_payload();
   stream.state_->parser.skip(method == "HEAD");

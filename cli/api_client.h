@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -56,6 +58,9 @@ class ApiClient {
  public:
   explicit ApiClient(std::string socket_path) : path_(std::move(socket_path)) {}
 
+  // A client that sends this header with its requests (not with uploads).
+  ApiClient with_header(std::string name, std::string value) const;
+
   const std::string& socket_path() const { return path_; }
   // Whether somebody listens at the socket.
   bool reachable() const;
@@ -85,6 +90,7 @@ class ApiClient {
   static Result<Response> read_whole(BodyStream stream);
 
   std::string path_;
+  std::vector<std::pair<std::string, std::string>> headers_;
 };
 
 // The error that a non-2xx answer stands for.

@@ -257,6 +257,15 @@ Result<PullLine> parse_pull_line(std::string_view line) {
   return out;
 }
 
+Result<std::vector<FoundImage>> parse_search(std::string_view source) {
+  std::vector<FoundImage> out;
+  const Json json = TRY(parse(source));
+  for (const Json& entry : json)
+    out.push_back({text(entry, "name"), text(entry, "description"), number(entry, "star_count"),
+                   member(entry, "is_official") == true});
+  return out;
+}
+
 Result<EngineEvent> parse_event(std::string_view line) { return event_of(TRY(parse(line))); }
 
 Result<std::vector<std::pair<std::string, std::string>>> parse_deletions(std::string_view source) {

@@ -190,6 +190,13 @@ struct PullLine {
   std::int64_t current = 0, total = 0;
 };
 Result<PullLine> parse_pull_line(std::string_view line);
+// One entry of GET /images/search.
+struct FoundImage {
+  std::string name, description;
+  std::int64_t stars = 0;
+  bool official = false;
+};
+Result<std::vector<FoundImage>> parse_search(std::string_view json);
 Result<EngineEvent> parse_event(std::string_view line);
 // [{"Untagged":"a:1"},{"Deleted":"sha256:..."}] of DELETE /images/NAME.
 Result<std::vector<std::pair<std::string, std::string>>> parse_deletions(std::string_view json);

@@ -49,7 +49,6 @@ constexpr FlagSpec kBuildFlags[] = {
     {"tag", 't', FlagType::kList, "Name and optionally a tag (format: \"name:tag\")"},
     {"target", 0, FlagType::kString, "Set the target build stage to build."},
 };
-constexpr FlagSpec kPullFlags[] = {{"quiet", 'q', FlagType::kBool, "Suppress verbose output"}};
 
 // "localhost:5000/a/b:tag" is {"localhost:5000/a/b", "tag"}; a digest stays with the name.
 std::pair<std::string, std::string> split_tag(const std::string& reference) {
@@ -236,19 +235,6 @@ Result<int> tag(Context& context, const Arguments& args) {
   return 0;
 }
 
-Result<int> pull(Context& context, const Arguments& args) {
-  const Engine* engine = TRY(context.engine());
-  auto [name, version] = split_tag(args.positional[0]);
-  if (version.empty() && name.find('@') == std::string::npos) version = "latest";
-  std::string target = fmt::format("{}/images/create?fromImage={}", kApi, url_encode(name));
-  if (!version.empty()) target += "&tag=" + url_encode(version);
-  BodyStream stream = TRY(engine->http().stream("POST", target));
-  const std::string said =
-      TRY(show_progress(context, std::move(stream), "Pulling", args.on("quiet")));
-  print((args.on("quiet") ? args.positional[0] : said) + '\n');
-  return 0;
-}
-
 Result<int> inspect(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   std::string out;
@@ -339,9 +325,6 @@ constinit const Command kLoad{"load",     "[OPTIONS]", "Load an image from a tar
                               kLoadFlags, 0,           load};
 constinit const Command kLs{
     "ls", "[OPTIONS] [REPOSITORY[:TAG]]", "List images", kLsFlags, 0, ls, {}, true, "list"};
-constinit const Command kPull{
-    "pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Download an image from a registry", kPullFlags, 1,
-    pull};
 constinit const Command kRm{
     "rm",    "[OPTIONS] IMAGE [IMAGE...]", "Remove one or more images", kRmFlags, 1, rm, {}, true,
     "remove"};
@@ -354,8 +337,9 @@ constinit const Command kTag{"tag",
                              {},
                              2,
                              tag};
-constexpr const Command* kChildren[] = {&kBuild, &kImport, &kInspect, &kLoad, &kLs,
-                                        &kPull,  &kRm,     &kSave,    &kTag};
+constexpr const Command* kChildren[] = {
+    &kBuild, &kImport, &kInspect, &kLoad, &kLs, &kImagePullCommand, &kImagePushCommand,
+    &kRm,    &kSave,   &kTag};
 
 }  // namespace
 

@@ -14,7 +14,10 @@ extern const Command kTopCommand, kPortCommand, kVersionCommand,
 extern const Command kLogsCommand, kEventsCommand, kWaitCommand;  // logs.cc, events.cc
 extern const Command kExecCommand, kRunCommand, kAttachCommand,
     kCpCommand;                                                    // exec.cc, run.cc, cp.cc
-extern const Command kBuildCommand, kPullCommand, kConfigCommand;  // build.cc, config.cc
+extern const Command kBuildCommand, kPullCommand, kPushCommand,
+    kConfigCommand;  // build.cc, push.cc, config.cc
+extern const Command kLoginCommand, kLogoutCommand, kSearchCommand, kImagePullCommand,
+    kImagePushCommand;  // registry_commands.cc
 extern const Command kImageCommand, kVolumeCommand, kNetworkCommand,
     kSystemCommand;  // image.cc, objects.cc
 

@@ -52,7 +52,6 @@ constexpr Unsupported kUnsupported[] = {
     {"services.*.build.privileged", ""},
     {"services.*.build.provenance", ""},
     {"services.*.build.sbom", ""},
-    {"services.*.build.ssh", ""},
     {"secrets.*.driver", "it is for Swarm"},
     {"secrets.*.template_driver", "it is for Swarm"},
     {"configs.*.template_driver", "it is for Swarm"},

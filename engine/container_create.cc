@@ -8,6 +8,8 @@
 #include "base/files.h"
 #include "engine/container_config.h"
 #include "engine/containers_impl.h"
+#include "engine/daemon_settings.h"
+#include "engine/image_service.h"
 #include "engine/networks.h"
 #include "engine/random_name.h"
 #include "engine/volume_mount.h"
@@ -156,6 +158,7 @@ void Containers::create(std::string name, ContainerConfig config, std::string in
   if (Status free = impl.check_name(name); !free.ok()) return done(std::move(free).error());
   auto image = impl.services.store.find(config.image);
   if (!image.ok()) return done(std::move(image).error());
+  apply_settings(impl.services.images->settings().current(), config);
   auto merged = merge_image_config(std::move(config), image->config);
   if (!merged.ok()) return done(std::move(merged).error());
   auto policy = scheduler::parse_restart_policy(merged->restart_policy);

@@ -1,17 +1,13 @@
 #include "engine/image_service.h"
 
 #include "engine/containers.h"
+#include "engine/daemon_settings.h"
 #include "engine/step_runner.h"
 #include "images/reference.h"
 
 namespace stack::engine {
 
-images::PullOptions ImageService::pull_options() const {
-  images::PullOptions options;
-  if (const char* home = ::getenv("HOME"))
-    options.docker_config = std::filesystem::path(home) / ".docker" / "config.json";
-  return options;
-}
+images::PullOptions ImageService::pull_options() { return settings_.registry_options(); }
 
 void ImageService::pull(const std::string& text, images::PullOptions options,
                         std::function<void(const images::PullProgress&)> progress,
@@ -32,20 +28,21 @@ void ImageService::pull(const std::string& text, images::PullOptions options,
       }
     });
   };
-  services_.long_pool.run(
-      [store = &services_.store, reference = *reference, options] {
-        return images::pull(*store, reference, options);
-      },
-      [this, key, pull, text](Result<images::Image> image) {
-        pulls_.erase(key);
-        if (image.ok())
-          services_.events.publish(
-              {"image", "pull", text, {{"name", text}}, services_.clock.wall()});
-        for (const auto& waiting : pull->waiting) waiting(image);
-      });
+  services_.long_pool.run([store = &services_.store, reference = *reference,
+                           options] { return images::pull(*store, reference, options); },
+                          [this, key, pull, reference = *reference](Result<images::Image> image) {
+                            pulls_.erase(key);
+                            if (image.ok())
+                              services_.events.publish({"image",
+                                                        "pull",
+                                                        reference.familiar(),
+                                                        {{"name", reference.familiar_name()}},
+                                                        services_.clock.wall()});
+                            for (const auto& waiting : pull->waiting) waiting(image);
+                          });
 }
 
-void ImageService::build(images::BuildRequest request,
+void ImageService::build(images::BuildRequest request, images::PullOptions registries,
                          std::function<void(const images::BuildEvent&)> progress,
                          std::stop_token stop, Done<images::Image> done) {
   auto runner = std::make_shared<ContainerStepRunner>(services_);
@@ -54,7 +51,7 @@ void ImageService::build(images::BuildRequest request,
     loop->post([progress, event] { progress(event); });
   };
   services_.long_pool.run(
-      [this, request = std::move(request), on_loop, runner, stop, options = pull_options()] {
+      [this, request = std::move(request), on_loop, runner, stop, options = std::move(registries)] {
         const auto resolve = [&](const images::Reference& reference,
                                  const std::string& platform) -> Result<images::Image> {
           images::PullOptions base = options;
@@ -85,27 +82,29 @@ images::InUseCallback ImageService::users() const {
 
 void ImageService::remove(const std::string& reference, bool force,
                           Done<images::RemoveReport> done) {
-  services_.long_pool.run(
-      [store = &services_.store, reference, force, in_use = users()] {
-        return store->remove(reference, force, in_use);
-      },
-      [this, done = std::move(done)](Result<images::RemoveReport> report) {
-        if (report.ok()) {
-          for (const auto& name : report->untagged)
-            services_.events.publish(
-                {"image", "untag", name, {{"name", name}}, services_.clock.wall()});
-          for (const auto& id : report->deleted)
-            services_.events.publish(
-                {"image", "delete", id, {{"name", id}}, services_.clock.wall()});
-        }
-        done(std::move(report));
-      });
+  services_.long_pool.run([store = &services_.store, reference, force,
+                           in_use = users()] { return store->remove(reference, force, in_use); },
+                          [this, done = std::move(done)](Result<images::RemoveReport> report) {
+                            if (report.ok()) {
+                              const auto publish = [&](const char* action) {
+                                services_.events.publish({"image",
+                                                          action,
+                                                          report->image_id,
+                                                          {{"name", report->image_id}},
+                                                          services_.clock.wall()});
+                              };
+                              for (std::size_t i = 0; i < report->untagged.size(); ++i)
+                                publish("untag");
+                              if (!report->deleted.empty()) publish("delete");
+                            }
+                            done(std::move(report));
+                          });
 }
 
-void ImageService::prune(bool all, Done<images::PruneReport> done) {
-  services_.long_pool.run(
-      [store = &services_.store, all, in_use = users()] { return store->prune(all, in_use); },
-      std::move(done));
+void ImageService::prune(images::PruneFilter filter, Done<images::PruneReport> done) {
+  services_.long_pool.run([store = &services_.store, filter = std::move(filter),
+                           in_use = users()] { return store->prune(filter, in_use); },
+                          std::move(done));
 }
 
 }  // namespace stack::engine

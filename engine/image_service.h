@@ -17,23 +17,30 @@
 
 namespace stack::engine {
 
+class SettingsFile;
+
 template <typename T>
 using Done = std::function<void(Result<T>)>;
 
 class ImageService {
  public:
-  explicit ImageService(Services& services) : services_(services) {}
+  ImageService(Services& services, SettingsFile& settings)
+      : services_(services), settings_(settings) {}
+
+  SettingsFile& settings() { return settings_; }
 
   images::Store& store() { return services_.store; }
   // Progress and done are called on the loop. A pull of a reference that is being pulled already
   // joins that download and hears its progress from then on.
   void pull(const std::string& reference, images::PullOptions options,
             std::function<void(const images::PullProgress&)> progress, Done<images::Image> done);
-  void build(images::BuildRequest request, std::function<void(const images::BuildEvent&)> progress,
-             std::stop_token stop, Done<images::Image> done);
+  // `registries` is how base images are pulled: pull_options() with what the client knows.
+  void build(images::BuildRequest request, images::PullOptions registries,
+             std::function<void(const images::BuildEvent&)> progress, std::stop_token stop,
+             Done<images::Image> done);
   // kConflict when a container uses it and `force` is false.
   void remove(const std::string& reference, bool force, Done<images::RemoveReport> done);
-  void prune(bool all, Done<images::PruneReport> done);
+  void prune(images::PruneFilter filter, Done<images::PruneReport> done);
   // Any other blocking work on the store.
   template <typename T>
   void run(std::function<Result<T>(images::Store&)> work, Done<T> done) {
@@ -42,7 +49,7 @@ class ImageService {
         std::move(done));
   }
   // The options of /etc/stack/daemon.json and the caller's defaults.
-  images::PullOptions pull_options() const;
+  images::PullOptions pull_options();
 
  private:
   struct Pull {
@@ -52,6 +59,7 @@ class ImageService {
   images::InUseCallback users() const;
 
   Services& services_;
+  SettingsFile& settings_;
   std::map<std::string, std::shared_ptr<Pull>> pulls_;  // by normalised reference
 };
 

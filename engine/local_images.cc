@@ -54,6 +54,18 @@ images::BuildRequest build_request(const compose::Project& project, const compos
       value.content = env->second;
     request.secrets[secret.target.empty() ? secret.source : secret.target] = std::move(value);
   }
+  for (const std::string& text : from.ssh) {
+    const std::size_t equals = text.find('=');
+    std::filesystem::path socket;
+    if (equals != std::string::npos) {
+      socket = text.substr(equals + 1);
+    } else if (const auto agent = project.environment.find("SSH_AUTH_SOCK");
+               agent != project.environment.end()) {
+      socket = agent->second;
+    }
+    // One that is not there is an error of the step that needs it.
+    if (!socket.empty()) request.ssh[text.substr(0, equals)] = socket;
+  }
   return request;
 }
 
@@ -78,7 +90,8 @@ void build(Services& services, const scheduler::ProjectPtr& project,
             service, event.stream.empty() ? "stdout" : event.stream, event.text});
     }
   };
-  services.images->build(build_request(*project, it->second, op), forward, std::move(cancel),
+  services.images->build(build_request(*project, it->second, op), services.images->pull_options(),
+                         forward, std::move(cancel),
                          [done = std::move(done)](Result<images::Image> image) {
                            if (!image.ok()) return done(std::move(image).error());
                            done(OperationResult{image->id, 0});

@@ -17,6 +17,7 @@
 #include "engine/api/server.h"
 #include "engine/containers.h"
 #include "engine/daemon.h"
+#include "engine/daemon_settings.h"
 #include "engine/firewall_guard.h"
 #include "engine/image_service.h"
 #include "engine/networks.h"
@@ -72,6 +73,8 @@ Status serve(bool on_demand) {
   WorkerPool long_pool(loop, 4);
   const SystemClock clock;
   EventBus events;
+  auto settings = TRY(SettingsFile::open(path_from("STACK_CONFIG", "/etc/stack/daemon.json"),
+                                         paths.root / "daemon.json.accepted"));
   auto state = TRY(StateStore::open(paths.root / "state.db"));
   auto store = TRY(images::Store::open(paths.root / "images"));
   auto runtime = TRY(runtime::Runtime::open({paths.programs / "stack-shim", paths.root / "cache"}));
@@ -82,7 +85,7 @@ Status serve(bool on_demand) {
   Volumes volumes(services);
   Networks networks(services);
   Containers containers(services);
-  ImageService image_service(services);
+  ImageService image_service(services, settings);
   Projects projects(services);
   services.volumes = &volumes;
   services.networks = &networks;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -99,7 +100,8 @@ Result<runtime::MountOption> mount_option(const images::RunMount& mount,
       return option;
     }
     case images::RunMount::Type::kSsh:
-      return Error::invalid("RUN --mount=type=ssh is not supported: no agent is forwarded");
+      option.source = mount.content;
+      return option;
     case images::RunMount::Type::kBind:
       break;
   }
@@ -118,25 +120,28 @@ Result<runtime::MountOption> mount_option(const images::RunMount& mount,
 Result<int> pump(const Fd& stream, const std::filesystem::path& run_dir, const Fd& shim,
                  const images::OutputCallback& output, std::stop_token stop) {
   FrameReader reader(output);
+  const Fd stopped(::eventfd(0, EFD_CLOEXEC));
+  if (!stopped) return Error::os(errno, "eventfd");
+  const std::stop_callback wake(stop, [&stopped] { (void)::eventfd_write(stopped.get(), 1); });
   bool killed = false;
+  bool open = true;
   char buffer[32768];
   for (;;) {
-    pollfd waiting[] = {{stream.get(), POLLIN, 0}, {shim.get(), POLLIN, 0}};
-    if (::poll(waiting, 2, 200) < 0 && errno != EINTR) return Error::os(errno, "poll");
-    if (stop.stop_requested() && !killed) {
+    pollfd waiting[] = {{open ? stream.get() : -1, POLLIN, 0},
+                        {shim.get(), POLLIN, 0},
+                        {killed ? -1 : stopped.get(), POLLIN, 0}};
+    if (::poll(waiting, 3, -1) < 0 && errno != EINTR) return Error::os(errno, "poll");
+    if (waiting[2].revents != 0) {
       killed = true;
       (void)runtime::signal(run_dir, SIGKILL);
     }
     if (waiting[0].revents != 0) {
       const ssize_t n = ::read(stream.get(), buffer, sizeof buffer);
-      if (n > 0) {
-        reader.feed({buffer, static_cast<std::size_t>(n)});
-        continue;
-      }
+      if (n > 0) reader.feed({buffer, static_cast<std::size_t>(n)});
+      if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) open = false;
+      continue;  // all output comes before the end
     }
     if (waiting[1].revents != 0) break;
-    if (waiting[0].revents != 0)
-      (void)::poll(&waiting[1], 1, 200);  // the stream has ended, the shim has not yet
   }
   if (killed) return Error::make(ErrorKind::kCancelled, "cancelled");
   const auto record = TRY(runtime::read_exit(run_dir));
@@ -236,6 +241,8 @@ Result<int> ContainerStepRunner::run(const images::RunStep& step,
         options.env.push_back(mount.environment + "=" + mount.content);
       } else {
         options.mounts.push_back(TRY(mount_option(mount, scratch.path(), index++)));
+        if (mount.type == images::RunMount::Type::kSsh)
+          options.env.push_back("SSH_AUTH_SOCK=" + mount.target);
       }
     }
     auto streams = TRY(make_socketpair(SOCK_STREAM));

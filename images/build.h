@@ -41,6 +41,7 @@ struct BuildRequest {
   bool privileged = false;
   std::vector<std::string> entitlements;
   std::map<std::string, BuildSecret> secrets;
+  std::map<std::string, std::filesystem::path> ssh;  // id: socket of an SSH agent on this host
   std::map<std::string, std::string>
       additional_contexts;  // name: directory, or docker-image://reference
   std::string platform;     // empty: this machine's
@@ -56,7 +57,7 @@ struct RunMount {
   std::string source_path;  // below source_root
   bool read_only = true;
   std::int64_t size = 0;  // tmpfs
-  std::string content;    // secret: the text
+  std::string content;    // secret: the text; ssh: the agent's socket on this host
   unsigned mode = 0;      // secret and cache
   unsigned uid = 0;
   unsigned gid = 0;

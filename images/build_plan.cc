@@ -93,6 +93,7 @@ Result<MountRequest> parse_mount(const std::string& text) {
     out.read_write = true;
     if (out.id.empty()) out.id = out.target;
   }
+  if (out.type == "ssh" && out.id.empty()) out.id = "default";
   if (out.type == "secret") {
     if (out.id.empty() && out.target.empty())
       return Error::invalid("one of target, id must be set for secret mounts");

@@ -118,7 +118,22 @@ Result<RunMount> Builder::run_mount(std::size_t index, const MountRequest& reque
     out.read_only = false;
     return out;
   }
-  if (request.type == "ssh") return Error::invalid("RUN --mount=type=ssh is not supported yet");
+  if (request.type == "ssh") {
+    out.type = RunMount::Type::kSsh;
+    const auto agent = request_.ssh.find(request.id);
+    if (agent == request_.ssh.end()) {
+      if (request.required)
+        return Error::invalid("no SSH key \"" + request.id + "\" forwarded from the client");
+      out.target.clear();
+      return out;
+    }
+    if (out.target.empty())
+      out.target =
+          "/run/buildkit/ssh_agent." + (request.id == "default" ? std::string("0") : request.id);
+    out.content = agent->second.string();
+    out.read_only = false;
+    return out;
+  }
   if (request.type == "secret") {
     out.type = RunMount::Type::kSecret;
     out.mode = request.has_mode ? request.mode : 0400;
@@ -170,8 +185,7 @@ Status Builder::run_step(std::size_t index, const Instruction& in, BuildStage& s
       auto request = parse_mount(value);
       if (!request.ok()) return Error::at(flag.where, request.error().message);
       RunMount mount = TRY(run_mount(index, *request, key, keep));
-      const bool absent = mount.type == RunMount::Type::kSecret && mount.target.empty() &&
-                          mount.environment.empty();
+      const bool absent = mount.target.empty() && mount.environment.empty();
       if (!absent) step.mounts.push_back(std::move(mount));
     } else if (flag.name == "network") {
       if (value != "default" && value != "none" && value != "host")

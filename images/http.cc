@@ -49,6 +49,7 @@ struct Transfer {
   std::optional<Error> error;
   std::int64_t sent = 0;
   bool refused_address = false;
+  std::string proxy = {};  // empty: none
 };
 
 std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
@@ -93,9 +94,11 @@ std::size_t on_send(char* data, std::size_t one, std::size_t count, void* user) 
   auto& transfer = *static_cast<Transfer*>(user);
   const std::size_t room = std::min<std::size_t>(
       one * count, static_cast<std::size_t>(transfer.request.body_size - transfer.sent));
-  const ssize_t n = ::pread(transfer.request.body_fd, data, room, transfer.sent);
+  const ssize_t n =
+      ::pread(transfer.request.body_fd, data, room, transfer.request.body_offset + transfer.sent);
   if (n < 0) return CURL_READFUNC_ABORT;
   transfer.sent += n;
+  if (transfer.request.on_sent) transfer.request.on_sent(transfer.sent);
   return static_cast<std::size_t>(n);
 }
 
@@ -111,7 +114,9 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 
 curl_socket_t on_socket(void* user, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(user);
-  if (transfer.request.refuse_local_addresses && is_local_address(&address->addr)) {
+  // A proxy is chosen by the administrator, and resolves the name itself.
+  if (transfer.proxy.empty() && transfer.request.refuse_local_addresses &&
+      is_local_address(&address->addr)) {
     transfer.refused_address = true;
     return CURL_SOCKET_BAD;
   }
@@ -136,6 +141,8 @@ Result<HttpResponse> HttpClient::perform(const HttpRequest& request) {
   if (curl == nullptr) return Error::make(ErrorKind::kInternal, "libcurl cannot be used");
   curl_easy_reset(curl);
   Transfer transfer{.curl = curl, .request = request, .response = {}, .error = std::nullopt};
+  transfer.proxy =
+      proxy_for(request.url, request.proxies ? *request.proxies : ProxySettings::of_environment());
   std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr,
                                                                       &curl_slist_free_all);
   for (const std::string& header : request.headers)
@@ -155,6 +162,7 @@ Result<HttpResponse> HttpClient::perform(const HttpRequest& request) {
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L << 10);
+  curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "stack");
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &on_header);
@@ -170,10 +178,16 @@ Result<HttpResponse> HttpClient::perform(const HttpRequest& request) {
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
   }
-  if (!request.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
+  if (!request.ca_pem.empty()) {
+    // Takes the place of the bundle file; the system's directory of certificates stays in force.
+    curl_blob pem{const_cast<char*>(request.ca_pem.data()), request.ca_pem.size(), CURL_BLOB_COPY};
+    curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &pem);
+  }
   if (!request.cert_file.empty())
     curl_easy_setopt(curl, CURLOPT_SSLCERT, request.cert_file.c_str());
   if (!request.key_file.empty()) curl_easy_setopt(curl, CURLOPT_SSLKEY, request.key_file.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROXY, transfer.proxy.c_str());
+  curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
   if (request.range_from > 0)
     curl_easy_setopt(curl, CURLOPT_RANGE, (std::to_string(request.range_from) + "-").c_str());
   if (request.method == "HEAD") {
@@ -226,6 +240,11 @@ std::string url_encode(std::string_view text) {
   return out;
 }
 
+std::optional<std::int64_t> parse_http_date(const std::string& text) {
+  const time_t when = curl_getdate(text.c_str(), nullptr);
+  return when < 0 ? std::nullopt : std::optional<std::int64_t>(when);
+}
+
 std::string url_file_name(const std::string& url) {
   const std::string path = url.substr(0, url.find_first_of("?#"));
   const std::size_t host = path.find("://");
@@ -255,10 +274,9 @@ Status download_file(const std::string& url, const std::filesystem::path& to,
   const std::string digest = "sha256:" + hash.finish();
   if (!checksum.empty() && checksum != digest)
     return Error::invalid("digest mismatch: expected " + checksum + ", got " + digest);
-  if (const std::string modified = response.header("last-modified"); !modified.empty()) {
-    const time_t when = curl_getdate(modified.c_str(), nullptr);
-    const struct timespec times[2] = {{when, 0}, {when, 0}};
-    if (when >= 0 && ::futimens(file.get(), times) != 0) return Error::os(errno, to.string());
+  if (const auto when = parse_http_date(response.header("last-modified"))) {
+    const struct timespec times[2] = {{*when, 0}, {*when, 0}};
+    if (::futimens(file.get(), times) != 0) return Error::os(errno, to.string());
   }
   return ok_status();
 }

@@ -7,12 +7,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "images/proxy.h"
 
 namespace stack::images {
 
@@ -21,13 +23,17 @@ struct HttpRequest {
   std::string url;
   std::vector<std::string> headers;  // "Name: value"
   std::string body;                  // for POST, PUT, PATCH
-  int body_fd = -1;                  // instead of body: `body_size` bytes from here
+  int body_fd = -1;                  // instead of body: `body_size` bytes of this file
+  std::int64_t body_offset = 0;      // from here
   std::int64_t body_size = 0;
+  std::function<void(std::int64_t)> on_sent;  // bytes of body_fd sent so far
   std::int64_t range_from = 0;
   std::size_t limit = 8U << 20U;  // of the answer's body when it is collected
   bool insecure_tls = false;
-  std::string ca_file, cert_file, key_file;
-  bool refuse_local_addresses = false;  // loopback, link-local
+  std::string ca_pem;  // certificates that are trusted beside the system's
+  std::string cert_file, key_file;
+  std::optional<ProxySettings> proxies;  // absent: those of our environment
+  bool refuse_local_addresses = false;   // loopback, link-local
   // Receives the body of a 2xx answer piece by piece instead of collecting it; `status` is 200 or
   // 206.
   std::function<Status(long status, std::string_view bytes)> on_data;
@@ -58,5 +64,7 @@ class HttpClient {
 };
 
 std::string url_encode(std::string_view text);
+// A date of an HTTP header in seconds since the epoch; nullopt when it is none.
+std::optional<std::int64_t> parse_http_date(const std::string& text);
 
 }  // namespace stack::images

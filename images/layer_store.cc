@@ -135,6 +135,7 @@ Result<std::string> LayerStore::finish_blob(BlobWriter writer, const std::string
   if (::rename(writer.temporary_.c_str(), blob_path(digest).c_str()) != 0)
     return Error::os(errno, "storing " + digest);
   writer.fd_.reset();
+  note_unwritten();
   return digest;
 }
 
@@ -234,6 +235,7 @@ Status LayerStore::install(TemporaryDirectory directory, const LayerRecord& reco
     return Error::os(err, "storing layer " + record.diff_id);
   }
   directory.give_away();
+  note_unwritten();
   return ok_status();
 }
 

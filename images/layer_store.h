@@ -8,6 +8,7 @@
 // several threads at once.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -66,6 +67,7 @@ class BlobWriter final : public ByteSink {
   Status write(std::string_view bytes) override;
   std::int64_t size() const { return size_; }
   int fd() const { return fd_.get(); }
+  std::string digest() { return "sha256:" + hash_.finish(); }  // the end: nothing is written later
   // For a download that goes on after a cut: bytes that are there already are hashed again.
   Status restart();
 
@@ -117,18 +119,38 @@ class LayerStore {
   Result<LayerRecord> adopt_upper(TemporaryDirectory directory) const;
   // The same with a foreign upper directory, which stays as it is.
   Result<LayerRecord> copy_upper(const std::filesystem::path& upper) const;
+  // How a layer that is kept as a plain tar was compressed for a registry: remembered, so that a
+  // second push knows the digest without doing it again.
+  struct Compressed {
+    std::string digest;
+    std::int64_t size = 0;
+  };
+  std::optional<Compressed> compressed_as(const std::string& diff_id) const;
+  void remember_compressed(const std::string& diff_id, const Compressed& compressed) const;
+  // Writes the layer's blob gzipped; a blob that nobody gives a name to disappears.
+  Result<BlobWriter> compress_layer(const LayerRecord& record) const;
   void remove_layer(const std::string& diff_id) const;
   std::vector<LayerRecord> all_layers() const;
   std::vector<std::string> all_blobs() const;
+
+  // Waits until everything that was stored so far is on the disk; at once when nothing is new. What
+  // names layers and blobs durably (index.json, the build cache) is written after it.
+  Status flush() const;
+  // True when the machine went down before everything was on the disk: layers and blobs that
+  // index.json does not reach may be damaged.
+  bool lost_writes() const;
+  Status flush_all() const;  // also when nothing is new
 
   Result<TemporaryDirectory> temporary() const;
   const std::filesystem::path& root() const { return root_; }
 
  private:
   explicit LayerStore(std::filesystem::path root) : root_(std::move(root)) {}
+  void note_unwritten() const;
   Result<LayerRecord> tar_upper(const std::filesystem::path& upper) const;
   std::filesystem::path root_;
   Fd lock_;
+  mutable std::atomic<bool> unwritten_{false};
 };
 
 }  // namespace stack::images

@@ -1,98 +1,57 @@
 #include "images/pull.h"
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <thread>
 
+#include "images/channel.h"
 #include "images/manifest.h"
 #include "images/registry.h"
+#include "images/registry_questions.h"
 
 namespace stack::images {
 namespace {
 
-constexpr std::size_t kManifestLimit = 4U << 20U;
 constexpr std::size_t kConfigLimit = 8U << 20U;
 
-const std::vector<std::string> kAccept{
-    "Accept: application/vnd.oci.image.index.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, "
-    "application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.v2+json"};
-
 std::string short_layer(const std::string& digest) { return digest.substr(7, 12); }
-
-// Joins the thread that downloads with the one that unpacks: write() waits when the reader is
-// behind.
-class Channel final : public ByteSource {
- public:
-  Status write(std::string_view bytes) {
-    filling_.append(bytes);
-    return filling_.size() < (1U << 20U) ? ok_status() : flush();
-  }
-  Status flush() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return pieces_.size() < 16 || abandoned_; });
-    if (abandoned_) return Error::make(ErrorKind::kCancelled, "unpacking stopped");
-    pieces_.push_back(std::move(filling_));
-    filling_.clear();
-    filling_.reserve((1U << 20U) + (64U << 10U));
-    changed_.notify_all();
-    return ok_status();
-  }
-  void finish(std::optional<Error> error) {
-    if (!error && !filling_.empty()) (void)flush();  // fails only when nobody reads any more
-    const std::lock_guard lock(mutex_);
-    error_ = std::move(error);
-    done_ = true;
-    changed_.notify_all();
-  }
-  Result<std::string_view> next() override {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !pieces_.empty() || done_; });
-    if (pieces_.empty()) {
-      if (error_) return *error_;
-      return std::string_view();
-    }
-    current_ = std::move(pieces_.front());
-    pieces_.pop_front();
-    changed_.notify_all();
-    return std::string_view(current_);
-  }
-  void abandon() {
-    const std::lock_guard lock(mutex_);
-    abandoned_ = true;
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::string> pieces_;
-  std::string filling_;
-  std::string current_;
-  std::optional<Error> error_;
-  bool done_ = false;
-  bool abandoned_ = false;
-};
 
 class Puller {
  public:
   Puller(Store& store, const Reference& reference, const PullOptions& options)
       : store_(store), reference_(reference), options_(options) {}
 
+  // Mirrors come first; what one cannot give is asked of the next, the registry itself at last.
   Result<Image> run() {
-    Registry registry = TRY(Registry::connect(reference_, options_, false));
-    std::string digest;
-    std::string manifest_text = TRY(fetch_manifest(
-        registry, reference_.digest.empty() ? reference_.tag : reference_.digest, digest));
-    ManifestDocument manifest = TRY(parse_manifest(manifest_text, content_type_));
-    const std::string top_digest = digest;
+    std::optional<Error> failure;
+    for (const Endpoint& endpoint : endpoints_of(reference_.domain, options_, false)) {
+      Registry registry = TRY(Registry::at(endpoint, reference_.path, options_));
+      Status answered = registry.ping();
+      if (answered.ok()) {
+        auto image = pull_from(registry);
+        // A registry that answered has the last word over one that would be asked in the clear.
+        if (image.ok() || !endpoint.mirror) return image;
+        failure = std::move(image).error();
+      } else {
+        failure = std::move(answered).error();
+      }
+      if (failure->kind == ErrorKind::kCancelled) return std::move(*failure);
+    }
+    return std::move(*failure).fix(
+        "Check the name of the registry and the network; a registry without TLS must be listed "
+        "under insecure-registries in /etc/stack/daemon.json.");
+  }
+
+ private:
+  Result<Image> pull_from(Registry& registry) {
+    FetchedManifest fetched = TRY(fetch_manifest(registry, reference_));
+    ManifestDocument manifest = TRY(parse_manifest(fetched.json, fetched.content_type));
+    const std::string top_digest = fetched.digest;
     if (manifest.is_index) {
-      const Descriptor chosen = TRY(choose_platform(manifest, options_.platform));
-      manifest_text = TRY(fetch_manifest(registry, chosen.digest, digest));
-      manifest = TRY(parse_manifest(manifest_text, content_type_));
+      Reference chosen = reference_;
+      chosen.digest = TRY(choose_platform(manifest, options_.platform)).digest;
+      fetched = TRY(fetch_manifest(registry, chosen));
+      manifest = TRY(parse_manifest(fetched.json, fetched.content_type));
       if (manifest.is_index)
         return Error::invalid("the manifest list of " + reference_.familiar() +
                               " names another list");
@@ -104,7 +63,8 @@ class Puller {
                             std::to_string(manifest.layers.size()) + " layers, its configuration " +
                             std::to_string(config.diff_ids.size()));
     }
-    const bool known = store_.find(manifest.config.digest).ok();
+    const auto before = store_.find(reference_.to_string());
+    const bool known = before.ok() && before->id == manifest.config.digest;
     std::vector<LayerRecord> layers = TRY(fetch_layers(registry, manifest, config));
     Reference by_digest = reference_;
     by_digest.digest = top_digest;
@@ -116,7 +76,7 @@ class Puller {
     for (std::size_t i = 0; i < layers.size(); ++i)
       same_blobs = same_blobs && layers[i].blob == manifest.layers[i].digest;
     const Image image =
-        TRY(store_.add_image(config_text, layers, tag, same_blobs ? manifest_text : "", by_digest));
+        TRY(store_.add_image(config_text, layers, tag, same_blobs ? fetched.json : "", by_digest));
     report("", "Digest: " + top_digest);
     report("",
            (known ? "Status: Image is up to date for " : "Status: Downloaded newer image for ") +
@@ -124,38 +84,11 @@ class Puller {
     return image;
   }
 
- private:
   void report(const std::string& id, const std::string& status, std::int64_t current = 0,
               std::int64_t total = 0) {
     if (!options_.progress) return;
     const std::lock_guard lock(progress_mutex_);
     options_.progress({.id = id, .status = status, .current = current, .total = total});
-  }
-
-  Result<std::string> fetch_manifest(Registry& registry, const std::string& name,
-                                     std::string& digest) {
-    HttpRequest request;
-    request.headers = kAccept;
-    request.limit = kManifestLimit;
-    const HttpResponse response = TRY(registry.request(std::move(request), "manifests/" + name));
-    if (response.status == 404)
-      return Error::not_found("manifest for " + reference_.familiar() +
-                              " not found: manifest unknown: manifest unknown");
-    if (response.status == 401 || response.status == 403) {
-      return Error::not_found("pull access denied for " + reference_.familiar_name() +
-                              ", repository does not exist or may require 'docker login': denied: "
-                              "requested access to the resource is denied");
-    }
-    if (response.status != 200)
-      return Error::make(ErrorKind::kUnavailable,
-                         registry.base() + " answered " + std::to_string(response.status) +
-                             " for the manifest of " + reference_.familiar());
-    digest = "sha256:" + sha256_hex(response.body);
-    if (is_digest(name) && digest != name)
-      return Error::invalid("manifest verification failed for digest " + name +
-                            ": the registry sent " + digest);
-    content_type_ = response.header("content-type");
-    return response.body;
   }
 
   Result<std::string> fetch_config(Registry& registry, const Descriptor& config) {
@@ -345,11 +278,7 @@ class Puller {
       }
       report(id, "Retrying in " + std::to_string(std::max<std::int64_t>(1, wait.count() / 1000)) +
                      " seconds");
-      std::mutex mutex;
-      std::condition_variable_any changed;
-      std::unique_lock lock(mutex);
-      changed.wait_for(lock, options_.stop, wait, [] { return false; });
-      if (options_.stop.stop_requested()) return Error::make(ErrorKind::kCancelled, "cancelled");
+      if (!pause(wait, options_.stop)) return Error::make(ErrorKind::kCancelled, "cancelled");
       wait *= 2;
     }
   }
@@ -358,7 +287,6 @@ class Puller {
   const Reference& reference_;
   const PullOptions& options_;
   std::mutex progress_mutex_;
-  std::string content_type_;
 };
 
 }  // namespace

@@ -4,23 +4,13 @@
 // kNotFound for a missing repository or tag, kUnavailable for the network.
 #pragma once
 
-#include <chrono>
 #include <functional>
-#include <map>
-#include <optional>
-#include <stop_token>
 #include <string>
-#include <vector>
 
+#include "images/registry_options.h"
 #include "images/store.h"
 
 namespace stack::images {
-
-struct Credentials {
-  std::string username;
-  std::string password;
-  std::string identity_token;  // OAuth2 refresh token, instead of a password
-};
 
 // "Pulling fs layer", "Downloading", "Verifying Checksum", "Download complete", "Extracting", "Pull
 // complete", "Already exists", "Retrying in 2 seconds" per layer id; with an empty id the lines
@@ -28,29 +18,22 @@ struct Credentials {
 // date for x:latest".
 using PullProgress = Progress;
 
-struct PullOptions {
-  std::string platform;                    // os/arch[/variant]; empty: this machine's
-  std::optional<Credentials> credentials;  // absent: looked up in docker_config
-  std::filesystem::path docker_config;     // ~/.docker/config.json of the caller; may be empty
-  std::vector<std::string>
-      insecure_registries;  // host[:port] or CIDR; 127.0.0.0/8, ::1 and localhost always are
-  std::vector<std::string> mirrors;  // for docker.io only, as the daemon's registry-mirrors: URLs
-  std::string ca_directory = "/etc/docker/certs.d";  // <host>/ca.crt, client.cert, client.key
+struct PullOptions : RegistryOptions {
+  std::string platform;  // os/arch[/variant]; empty: this machine's
   int parallel_downloads = 3;
-  int attempts = 5;
-  std::chrono::milliseconds first_backoff{500};  // doubles with every attempt
-  ProgressCallback progress;                     // called under a lock, from several threads
-  std::stop_token stop;
+  int parallel_uploads = 5;
+  ProgressCallback progress;  // called under a lock, from several threads
 };
 
 Result<Image> pull(Store& store, const Reference& reference, const PullOptions& options);
-// Uploads an image under the reference's repository and tag; returns the digest of the manifest.
-Result<std::string> push(const Store& store, const Reference& reference,
-                         const PullOptions& options);
-
-// Credentials for a registry host out of the text of Docker's config.json ("auths"; credential
-// helpers are not run).
-std::optional<Credentials> find_credentials(std::string_view config_json,
-                                            const std::string& domain);
+struct PushResult {
+  std::string tag;
+  std::string digest;  // of the manifest
+  std::int64_t size = 0;
+};
+// Uploads an image under the reference's repository and tag and records its new digest. Layers that
+// the registry has are not sent, nor those it can mount from another repository. Reports
+// "Preparing", "Waiting", "Pushing", "Pushed", "Layer already exists", "Mounted from x" per layer.
+Result<PushResult> push(Store& store, const Reference& reference, const PullOptions& options);
 
 }  // namespace stack::images

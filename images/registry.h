@@ -1,59 +1,60 @@
-// A client of one repository in one registry (OCI distribution, Docker Registry v2): which address,
-// who we are, and requests that are repeated when that makes sense. Authorisation is shared by the
-// copies that download threads use.
+// A client of one repository at one endpoint (OCI distribution, Docker Registry v2): requests that
+// authenticate themselves and are repeated when that makes sense. Authorisation is shared by the
+// copies that download and upload threads use.
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "images/http.h"
-#include "images/pull.h"
+#include "images/registry_auth.h"
+#include "images/registry_options.h"
 
 namespace stack::images {
 
-// WWW-Authenticate: scheme in lower case and its parameters.
-struct Challenge {
-  std::string scheme;
-  std::map<std::string, std::string> parameters;
-};
-Challenge parse_challenge(std::string_view header);
-
-// True for hosts that may be spoken to without TLS: localhost, 127.0.0.0/8, ::1, and the listed
-// names and CIDRs.
-bool is_insecure_registry(const std::string& domain, const std::vector<std::string>& listed);
+// When a busy registry asks us to come back: seconds or an HTTP date; nullopt when it does not say.
+std::optional<std::chrono::seconds> parse_retry_after(const std::string& value,
+                                                      std::chrono::system_clock::time_point now);
 
 class Registry {
  public:
-  // Finds out how to speak to the registry: https, or http for insecure ones.
-  static Result<Registry> connect(const Reference& reference, const PullOptions& options,
-                                  bool push);
-  // `path` is below /v2/<repository>/ ("manifests/latest"), or a whole URL. Authenticates, repeats
-  // after 429 and 5xx and cut connections (unless data has been delivered to on_data).
+  // `repository` may be empty: for requests below /v2/ itself. The options must outlive it.
+  static Result<Registry> at(const Endpoint& endpoint, const std::string& repository,
+                             const RegistryOptions& options, bool push = false);
+  // GET /v2/: whether a registry answers there. kUnavailable when not.
+  Status ping();
+
+  // `path` is below /v2/<repository>/ ("manifests/latest"), or absolute, or a whole URL.
+  // Authenticates, repeats after 429 and 5xx and cut connections (unless data has been delivered to
+  // on_data).
   Result<HttpResponse> request(HttpRequest request, const std::string& path);
-  // For another thread.
-  Registry copy() const;
-  const std::string& base() const { return base_; }
+  // One attempt, without repetition.
+  Result<HttpResponse> attempt(HttpRequest request, const std::string& path);
+
+  Registry copy() const;  // for another thread
+  const Endpoint& endpoint() const { return endpoint_; }
+  const std::string& base() const { return endpoint_.base; }
+  Authorizer& authorizer() { return *authorizer_; }
 
  private:
-  struct Auth {
-    std::mutex mutex;
-    std::string header;  // "Authorization: ..."
-    std::optional<Credentials> credentials;
-  };
-  Registry(const Reference& reference, const PullOptions& options, bool push);
+  Registry(Endpoint endpoint, std::string repository, const RegistryOptions& options, TlsFiles tls,
+           std::shared_ptr<Authorizer> authorizer);
+  void prepare(HttpRequest& request, const std::string& path) const;
   Result<HttpResponse> once(const HttpRequest& request);
-  Status authenticate(const std::string& challenge);
-  void prepare_tls(HttpRequest& request) const;
 
   HttpClient client_;
-  const PullOptions* options_;
-  std::string domain_;
+  const RegistryOptions* options_;
+  Endpoint endpoint_;
   std::string repository_;
-  std::string base_;  // scheme://host
-  bool insecure_ = false;
-  bool push_ = false;
-  std::shared_ptr<Auth> auth_;
+  TlsFiles tls_;
+  std::shared_ptr<Authorizer> authorizer_;
 };
+
+// The first endpoint that answers; for pushes and questions. Mirrors are left out when `push`.
+Result<Registry> connect_registry(const Reference& reference, const RegistryOptions& options,
+                                  bool push);
+
+// Waits, or returns false when cancelled meanwhile.
+bool pause(std::chrono::milliseconds time, const std::stop_token& stop);
 
 }  // namespace stack::images

@@ -61,7 +61,15 @@ Result<std::unique_ptr<Store>> Store::open(std::filesystem::path root) {
   auto layers = TRY(LayerStore::open(std::move(root)));
   auto impl = std::make_unique<Impl>(std::move(layers));
   TRY_WHILE(impl->load_index(), "reading the image index");
-  return std::unique_ptr<Store>(new Store(std::move(impl)));
+  std::unique_ptr<Store> store(new Store(std::move(impl)));
+  if (store->layer_store().lost_writes()) {
+    // The index is written after what it names; everything else is made again when it is needed.
+    log_warning("the machine went down while images were written: the build cache is emptied");
+    TRY(store->impl_->cache.clear());
+    (void)store->collect_garbage();
+    TRY(store->layer_store().flush_all());
+  }
+  return store;
 }
 
 Status Store::Impl::load_index() {
@@ -271,6 +279,7 @@ Result<Image> Store::add_image(const std::string& config_json,
   if (parsed.is_index || parsed.config.digest != id)
     return Error::invalid("manifest does not belong to the image " + id);
   const std::string manifest_digest = TRY(store.put_blob(text));
+  TRY(store.flush());
 
   const std::lock_guard lock(impl_->mutex);
   for (const LayerRecord& layer : layers) {
@@ -296,6 +305,43 @@ Result<Image> Store::add_image(const std::string& config_json,
     record.digests.insert(digest_of->name() + "@" + digest_of->digest);
   TRY(impl_->save_index());
   return record.image();
+}
+
+Status Store::add_digest(const std::string& image_id, const Reference& by_digest) {
+  const std::lock_guard lock(impl_->mutex);
+  ImageRecord* record = TRY(impl_->find(image_id));
+  if (!record->digests.insert(by_digest.name() + "@" + by_digest.digest).second) return ok_status();
+  return impl_->save_index();
+}
+
+std::vector<std::string> Store::repositories_with(const std::string& domain,
+                                                  const std::string& diff_id) const {
+  const std::lock_guard lock(impl_->mutex);
+  std::set<std::string> out;
+  for (const auto& [id, record] : impl_->images) {
+    if (std::none_of(record.layers.begin(), record.layers.end(),
+                     [&](const LayerRecord& layer) { return layer.diff_id == diff_id; }))
+      continue;
+    for (const std::string& digest : record.digests) {
+      const auto name = Reference::parse_name(digest);
+      if (name.ok() && name->domain == domain) out.insert(name->path);
+    }
+  }
+  return {out.begin(), out.end()};
+}
+
+std::vector<Reference> Store::tags_of(const Reference& repository) const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<Reference> out;
+  for (const auto& [id, record] : impl_->images) {
+    for (const std::string& tag : record.tags) {
+      const auto name = Reference::parse_name(tag);
+      if (name.ok() && name->name() == repository.name()) out.push_back(*name);
+    }
+  }
+  std::sort(out.begin(), out.end(),
+            [](const Reference& a, const Reference& b) { return a.tag < b.tag; });
+  return out;
 }
 
 }  // namespace stack::images

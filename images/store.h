@@ -47,8 +47,14 @@ struct Progress {
 using ProgressCallback = std::function<void(const Progress&)>;
 
 struct RemoveReport {
+  std::string image_id;
   std::vector<std::string> untagged;  // familiar references
   std::vector<std::string> deleted;   // image ids and chain ids of the layers, in order
+};
+// Which images docker image prune takes: those without a tag that no container uses.
+struct PruneFilter {
+  bool all = false;  // tagged ones too
+  std::function<bool(const Image&)> wanted;  // further conditions; empty: none
 };
 struct PruneReport {
   std::vector<std::string> untagged;
@@ -80,8 +86,7 @@ class Store {
   // running one's is refused by id.
   Result<RemoveReport> remove(const std::string& reference_or_id, bool force,
                               const InUseCallback& in_use);
-  // Untagged images (all unused ones with `all`) that in_use does not claim.
-  Result<PruneReport> prune(bool all, const InUseCallback& in_use);
+  Result<PruneReport> prune(const PruneFilter& filter, const InUseCallback& in_use);
   // Forgets all cached build steps and the layers only they held.
   Result<PruneReport> prune_build_cache();
 
@@ -124,6 +129,15 @@ class Store {
     std::string json;
   };
   Result<Manifest> manifest(const std::string& image_id) const;
+
+  // Records name@digest for an image: what a push was answered with.
+  Status add_digest(const std::string& image_id, const Reference& by_digest);
+  // Names like "library/nginx" of repositories at `domain` that are known to have an image with the
+  // layer: where a push may mount it from.
+  std::vector<std::string> repositories_with(const std::string& domain,
+                                             const std::string& diff_id) const;
+  // All tags of a repository, sorted.
+  std::vector<Reference> tags_of(const Reference& repository) const;
 
   const BuildCache& build_cache() const;
   LayerStore& layer_store();

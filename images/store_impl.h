@@ -34,9 +34,16 @@ struct Store::Impl {
   // With the mutex held; nullptr when there is none.
   Result<ImageRecord*> find(const std::string& text);
   ImageRecord* by_digest(const Reference& reference);
-  // Removes an untagged record, and its layers and blobs if nothing else has them; appends Docker's
-  // "Deleted" ids.
-  void erase(const std::string& id, std::vector<std::string>& deleted, std::int64_t* freed);
+  // What is to be deleted once the index no longer names it.
+  struct Doomed {
+    std::vector<LayerRecord> layers;
+    std::vector<std::string> blobs;
+  };
+  // Takes a record out, and says what only it had; appends Docker's "Deleted" ids.
+  void erase(const std::string& id, std::vector<std::string>& deleted, Doomed& doomed);
+  // Writes the index, then deletes; a crash in between leaves garbage, never a name without
+  // content.
+  Status commit_erasure(const Doomed& doomed, std::int64_t* freed);
   std::set<std::string> held_layers() const;  // by images and cached build steps
   std::set<std::string> held_blobs() const;
 

@@ -59,24 +59,35 @@ std::set<std::string> Store::Impl::held_blobs() const {
   return out;
 }
 
-void Store::Impl::erase(const std::string& id, std::vector<std::string>& deleted,
-                        std::int64_t* freed) {
+void Store::Impl::erase(const std::string& id, std::vector<std::string>& deleted, Doomed& doomed) {
   const auto it = images.find(id);
   if (it == images.end()) return;
   const ImageRecord gone = std::move(it->second);
   images.erase(it);
   deleted.push_back(id);
   const std::set<std::string> held = held_layers();
-  layers->remove_blob(gone.manifest.digest);
-  layers->remove_blob(gone.id);
+  doomed.blobs.push_back(gone.manifest.digest);
+  doomed.blobs.push_back(gone.id);
   for (std::size_t i = gone.layers.size(); i > 0; --i) {
     const LayerRecord& layer = gone.layers[i - 1];
     if (held.contains(layer.diff_id)) continue;
+    doomed.layers.push_back(layer);
+    deleted.push_back(chain_id(gone.config.diff_ids, i));
+  }
+}
+
+Status Store::Impl::commit_erasure(const Doomed& doomed, std::int64_t* freed) {
+  TRY(save_index());
+  const std::set<std::string> held = held_blobs();
+  for (const LayerRecord& layer : doomed.layers) {
     layers->remove_layer(layer.diff_id);
     layers->remove_blob(layer.blob);
-    deleted.push_back(chain_id(gone.config.diff_ids, i));
     if (freed != nullptr) *freed += layer.size;
   }
+  for (const std::string& blob : doomed.blobs) {
+    if (!held.contains(blob)) layers->remove_blob(blob);
+  }
+  return ok_status();
 }
 
 Result<RemoveReport> Store::remove(const std::string& text, bool force,
@@ -85,6 +96,7 @@ Result<RemoveReport> Store::remove(const std::string& text, bool force,
   ImageRecord* record = TRY(impl_->find(text));
   const std::vector<ImageUse> uses = in_use ? in_use(record->id) : std::vector<ImageUse>{};
   RemoveReport report;
+  report.image_id = record->id;
   // A reference that is no prefix of the id names one tag or digest of the image.
   const auto reference = Reference::parse(text);
   const bool by_tag =
@@ -127,17 +139,20 @@ Result<RemoveReport> Store::remove(const std::string& text, bool force,
   const std::string id = record->id;
   for (const std::string& tag : record->tags) report.untagged.push_back(familiar(tag));
   for (const std::string& digest : record->digests) report.untagged.push_back(familiar(digest));
-  impl_->erase(id, report.deleted, nullptr);
-  TRY(impl_->save_index());
+  Impl::Doomed doomed;
+  impl_->erase(id, report.deleted, doomed);
+  TRY(impl_->commit_erasure(doomed, nullptr));
   return report;
 }
 
-Result<PruneReport> Store::prune(bool all, const InUseCallback& in_use) {
+Result<PruneReport> Store::prune(const PruneFilter& filter, const InUseCallback& in_use) {
   const std::lock_guard lock(impl_->mutex);
   PruneReport report;
   std::vector<std::string> victims;
+  Impl::Doomed doomed;
   for (const auto& [id, record] : impl_->images) {
-    if (!all && !record.tags.empty()) continue;
+    if (!filter.all && !record.tags.empty()) continue;
+    if (filter.wanted && !filter.wanted(record.image())) continue;
     if (in_use && !in_use(id).empty()) continue;
     victims.push_back(id);
   }
@@ -145,9 +160,9 @@ Result<PruneReport> Store::prune(bool all, const InUseCallback& in_use) {
     for (const std::string& tag : impl_->images[id].tags) report.untagged.push_back(familiar(tag));
     for (const std::string& digest : impl_->images[id].digests)
       report.untagged.push_back(familiar(digest));
-    impl_->erase(id, report.deleted, &report.space_reclaimed);
+    impl_->erase(id, report.deleted, doomed);
   }
-  TRY(impl_->save_index());
+  TRY(impl_->commit_erasure(doomed, &report.space_reclaimed));
   return report;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "engine/api/progress_json.h"
+#include "engine/api/registry_headers.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/image_service.h"
@@ -85,8 +86,10 @@ class Build : public std::enable_shared_from_this<Build> {
  private:
   void build() {
     request_.context = directory_;
+    images::PullOptions registries = services_.images->pull_options();
+    registries.auths = registry_config_of(exchange_->request());
     services_.images->build(
-        request_,
+        request_, std::move(registries),
         [self = shared_from_this()](const images::BuildEvent& event) { self->progress(event); },
         stop_.get_token(),
         [self = shared_from_this()](Result<images::Image> image) {

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <set>
 
+#include "base/base64.h"
 #include "base/files.h"
-#include "engine/api/encoding.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/api/text.h"

@@ -127,16 +127,12 @@ void tag(Services& services, const ExchangePtr& exchange) {
 
 void remove(Services& services, const ExchangePtr& exchange) {
   services.images->remove(exchange->request().captures[0], exchange->request().query.flag("force"),
-                          [&services, exchange](const Result<images::RemoveReport>& report) {
+                          [exchange](const Result<images::RemoveReport>& report) {
                             if (!report.ok()) return respond_error(*exchange, report.error());
                             Json out = Json::array();
-                            for (const auto& name : report->untagged) {
+                            for (const auto& name : report->untagged)
                               out.push_back({{"Untagged", name}});
-                              publish(services, "untag", name, name);
-                            }
                             for (const auto& id : report->deleted) out.push_back({{"Deleted", id}});
-                            if (!report->deleted.empty())
-                              publish(services, "delete", report->deleted[0], report->deleted[0]);
                             respond_json(*exchange, 200, out);
                           });
 }
@@ -144,11 +140,14 @@ void remove(Services& services, const ExchangePtr& exchange) {
 void prune(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(*exchange, {"dangling", "label", "label!", "until"});
   if (!filters) return;
-  if (filters->has("label") || filters->has("label!") || filters->has("until")) {
-    return respond_error(*exchange, 400, "images are pruned by the filter 'dangling' only");
-  }
-  const bool all = filters->has("dangling") && !is_true(filters->all("dangling").at(0));
-  services.images->prune(all, [exchange](const Result<images::PruneReport>& report) {
+  images::PruneFilter filter;
+  filter.all = filters->has("dangling") && !is_true(filters->all("dangling").at(0));
+  std::optional<WallTime> until;
+  for (const auto& text : filters->all("until")) until = parse_moment(text, services.clock.wall());
+  filter.wanted = [filters = *filters, until](const images::Image& image) {
+    return filters.labels(image.config.labels) && (!until || image.created < *until);
+  };
+  services.images->prune(std::move(filter), [exchange](const Result<images::PruneReport>& report) {
     if (!report.ok()) return respond_error(*exchange, report.error());
     Json deleted;
     for (const auto& name : report->untagged) deleted.push_back({{"Untagged", name}});

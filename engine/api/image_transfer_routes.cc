@@ -2,55 +2,19 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
-#include "engine/api/encoding.h"
-#include "engine/api/progress_json.h"
+#include "engine/api/progress_answer.h"
+#include "engine/api/registry_headers.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/image_service.h"
 #include "engine/json_fields.h"
 #include "images/pull.h"
 #include "images/reference.h"
+#include "images/registry_questions.h"
 
 namespace stack::engine::api {
 
 namespace {
-
-// X-Registry-Auth: base64 of {"username", "password", "identitytoken"}.
-std::optional<images::Credentials> credentials_of(const Request& request) {
-  const auto text = decode_base64(request.header("x-registry-auth"));
-  if (!text || text->empty()) return std::nullopt;
-  images::Credentials out;
-  const auto parsed = parse_json(*text, [&](const Json& json) {
-    out.username = text_field(json, "username");
-    out.password = text_field(json, "password");
-    out.identity_token = text_field(json, "identitytoken");
-  });
-  if (!parsed.ok() || (out.username.empty() && out.identity_token.empty())) return std::nullopt;
-  return out;
-}
-
-// A stream of progress lines: the answer begins with the first, so that an error before it has a
-// status of its own.
-class ProgressAnswer {
- public:
-  explicit ProgressAnswer(ExchangePtr exchange) : exchange_(std::move(exchange)) {}
-  void line(const Json& json) const {
-    if (!exchange_->begun()) exchange_->begin(200, "application/json");
-    exchange_->write(line_of(json));
-  }
-  void fail(const Error& error) const {
-    if (!exchange_->begun()) return respond_error(*exchange_, error);
-    line(error_line(error));
-    exchange_->finish();
-  }
-  void finish() const {
-    if (!exchange_->begun()) exchange_->begin(200, "application/json");
-    exchange_->finish();
-  }
-
- private:
-  ExchangePtr exchange_;
-};
 
 void import(Services& services, const ExchangePtr& exchange) {
   const auto& query = exchange->request().query;
@@ -87,6 +51,35 @@ void import(Services& services, const ExchangePtr& exchange) {
       });
 }
 
+void pull_one(Services& services, const std::shared_ptr<ProgressAnswer>& progress,
+              const images::Reference& reference, const images::PullOptions& options,
+              std::function<void(const Result<images::Image>&)> done) {
+  auto announced = std::make_shared<bool>(false);
+  services.images->pull(
+      reference.to_string(), options,
+      [progress, reference, announced](const images::PullProgress& step) {
+        if (!std::exchange(*announced, true)) {
+          progress->line({{"status", "Pulling from " + reference.path},
+                          {"id", reference.tag.empty() ? reference.digest : reference.tag}});
+        }
+        progress->line(progress_line(step));
+      },
+      std::move(done));
+}
+
+// One after the other; the first failure ends it.
+void pull_tags(Services& services, const std::shared_ptr<ProgressAnswer>& progress,
+               images::Reference reference, const images::PullOptions& options, Strings tags) {
+  if (tags.empty()) return progress->finish();
+  reference.tag = tags.front();
+  tags.erase(tags.begin());
+  pull_one(services, progress, reference, options,
+           [&services, progress, reference, options, tags](const Result<images::Image>& image) {
+             if (!image.ok()) return progress->fail(image.error());
+             pull_tags(services, progress, reference, options, tags);
+           });
+}
+
 void create(Services& services, const ExchangePtr& exchange) {
   const auto& query = exchange->request().query;
   if (query.has("fromSrc")) return import(services, exchange);
@@ -94,56 +87,79 @@ void create(Services& services, const ExchangePtr& exchange) {
   if (name.empty()) return respond_error(*exchange, 400, "one of fromImage and fromSrc is wanted");
   const auto tag = query.text("tag");
   if (!tag.empty()) name += (tag.find(':') != std::string::npos ? "@" : ":") + tag;
-  const auto reference = images::Reference::parse(name);
+  const auto reference = images::Reference::parse_name(name);
   if (!reference.ok()) return respond_error(*exchange, reference.error());
   auto options = services.images->pull_options();
   options.platform = query.text("platform");
-  if (auto credentials = credentials_of(exchange->request()))
-    options.credentials = std::move(credentials);
+  options.credentials = registry_auth_of(exchange->request());
   const auto progress = std::make_shared<ProgressAnswer>(exchange);
-  auto announced = std::make_shared<bool>(false);
-  services.images->pull(
-      name, std::move(options),
-      [progress, reference = *reference, announced](const images::PullProgress& step) {
-        if (!std::exchange(*announced, true)) {
-          progress->line({{"status", "Pulling from " + reference.path}, {"id", reference.tag}});
-        }
-        progress->line(progress_line(step));
+  if (!reference->tag.empty() || !reference->digest.empty()) {
+    return pull_one(services, progress, *reference, options,
+                    [progress](const Result<images::Image>& image) {
+                      if (!image.ok()) return progress->fail(image.error());
+                      progress->finish();
+                    });
+  }
+  // No tag means all of them.
+  services.images->run<Strings>(
+      [reference = *reference, options](images::Store&) {
+        return images::list_tags(reference, options);
       },
-      [&services, progress, reference = *reference](const Result<images::Image>& image) {
-        if (!image.ok()) return progress->fail(image.error());
-        services.events.publish({"image",
-                                 "pull",
-                                 reference.familiar(),
-                                 {{"name", reference.familiar_name()}},
-                                 services.clock.wall()});
-        progress->finish();
+      [&services, progress, reference = *reference, options](const Result<Strings>& tags) {
+        if (!tags.ok()) return progress->fail(tags.error());
+        pull_tags(services, progress, reference, options, *tags);
       });
+}
+
+// Of all tags of a repository when the client names none (docker push --all-tags).
+Result<std::vector<images::Reference>> pushed_references(images::Store& store,
+                                                         const images::Reference& reference) {
+  if (!reference.tag.empty()) return std::vector{reference};
+  auto all = store.tags_of(reference);
+  if (all.empty())
+    return Error::not_found("An image does not exist locally with the tag: " +
+                            reference.familiar_name());
+  return all;
 }
 
 void push(Services& services, const ExchangePtr& exchange) {
   std::string name = exchange->request().captures[0];
   if (const auto tag = exchange->request().query.text("tag"); !tag.empty()) name += ":" + tag;
-  const auto reference = images::Reference::parse(name);
+  const auto reference = images::Reference::parse_name(name);
   if (!reference.ok()) return respond_error(*exchange, reference.error());
+  if (!reference->digest.empty())
+    return respond_error(*exchange, 400, "cannot push a digest reference");
   auto options = services.images->pull_options();
-  if (auto credentials = credentials_of(exchange->request()))
-    options.credentials = std::move(credentials);
+  options.credentials = registry_auth_of(exchange->request());
+  options.stop = stop_with(*exchange);
   const auto progress = std::make_shared<ProgressAnswer>(exchange);
   progress->line(
       {{"status", fmt::format("The push refers to repository [{}]", reference->name())}});
   options.progress = [&services, progress](const images::Progress& step) {
     services.loop.post([progress, step] { progress->line(progress_line(step)); });
   };
-  services.images->run<std::string>(
-      [reference = *reference, options](images::Store& store) {
-        return images::push(store, reference, options);
+  using Pushed = std::vector<images::PushResult>;
+  services.images->run<Pushed>(
+      [reference = *reference, options](images::Store& store) -> Result<Pushed> {
+        Pushed out;
+        for (const auto& one : TRY(pushed_references(store, reference)))
+          out.push_back(TRY(images::push(store, one, options)));
+        return out;
       },
-      [progress, reference = *reference](const Result<std::string>& digest) {
-        if (!digest.ok()) return progress->fail(digest.error());
-        progress->line({{"status", fmt::format("{}: digest: {}", reference.tag, *digest)}});
-        progress->line({{"aux", {{"Tag", reference.tag}, {"Digest", *digest}}},
-                        {"progressDetail", Json::object()}});
+      [&services, progress, reference = *reference](const Result<Pushed>& pushed) {
+        if (!pushed.ok()) return progress->fail(pushed.error());
+        for (const auto& one : *pushed) {
+          progress->line(
+              {{"status", fmt::format("{}: digest: {} size: {}", one.tag, one.digest, one.size)}});
+          progress->line({{"progressDetail", Json::object()},
+                          {"aux", {{"Tag", one.tag}, {"Digest", one.digest}, {"Size", one.size}}}});
+          const std::string name = reference.familiar_name() + ":" + one.tag;
+          services.events.publish({"image",
+                                   "push",
+                                   name,
+                                   {{"name", reference.familiar_name()}},
+                                   services.clock.wall()});
+        }
         progress->finish();
       });
 }

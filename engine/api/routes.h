@@ -20,6 +20,7 @@ void add_exec_routes(Router& router, Services& services);
 void add_commit_routes(Router& router, Services& services);
 void add_image_routes(Router& router, Services& services);
 void add_image_transfer_routes(Router& router, Services& services);  // pull, push, load, save
+void add_registry_routes(Router& router, Services& services);        // login, search, distribution
 void add_build_routes(Router& router, Services& services);
 void add_network_routes(Router& router, Services& services);
 void add_volume_routes(Router& router, Services& services);

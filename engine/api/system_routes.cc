@@ -97,11 +97,6 @@ void add_system_routes(Router& router, Services& services) {
   router.add("GET", "/version",
              [](const ExchangePtr& e) { respond_json(*e, 200, version_document(host_facts())); });
   router.add("GET", "/info", [&services](const ExchangePtr& e) { info(services, e); });
-  router.add("POST", "/auth", [](const ExchangePtr& e) {
-    respond_error(*e, 501,
-                  "credentials are not checked by this engine; they are used when an image is "
-                  "pulled or pushed");
-  });
 }
 
 void add_swarm_routes(Router& router) {
@@ -154,6 +149,7 @@ Router make_router(Services& services) {
   add_commit_routes(router, services);
   add_image_routes(router, services);
   add_image_transfer_routes(router, services);
+  add_registry_routes(router, services);
   add_build_routes(router, services);
   add_network_routes(router, services);
   add_volume_routes(router, services);

@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 
+import big_image
+
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 IMAGES = ("debian", "busybox", "redis", "nginx")
 
@@ -133,6 +135,26 @@ def bench_many(tool, work, results, count):
     results.add(f"down, {count} services", tool, tool.run("down", cwd=directory))
 
 
+def bench_pull(tool, results, image):
+    def run(*arguments, check=True):
+        begin = time.monotonic()
+        subprocess.run([*tool.images, "image", *arguments], env=tool.env, check=check, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=None if check else subprocess.DEVNULL)
+        return time.monotonic() - begin
+    run("rm", "-f", image.name, check=False)
+    results.add(f"pull, {image.sizes}", tool, run("pull", image.name))
+    run("rm", "-f", image.name)
+
+
+def bench_build(tool, work, results):
+    """The image of the Flask example when every step is cached."""
+    directory = work / tool.name / "flask-build"
+    if not directory.exists():
+        shutil.copytree(SOURCE / "examples" / "flask-nginx-redis", directory)
+        tool.run("build", cwd=directory)
+    results.add("build, everything cached", tool, tool.run("build", cwd=directory))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
@@ -140,7 +162,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=SOURCE / "build")
     parser.add_argument("--only", choices=("ours", "peer"))
     parser.add_argument("--json", type=pathlib.Path, help="also write every single value there")
-    parser.add_argument("cases", nargs="*", help="flask, redis, fifty; all by default")
+    parser.add_argument("cases", nargs="*", help="flask, redis, pull, build, fifty; all by default")
     options = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("needs root")
@@ -149,11 +171,20 @@ def main():
     if not tools:
         parser.error("PEER_DOCKER is not set")
     results, prepared = Results(), set()
+    made = []
+
+    def image():
+        if not made:
+            made.append(big_image.BigImage())
+        return made[0]
+
     # The directories must be seen by the peer's client at the same path, hence /tmp.
     work = pathlib.Path(tempfile.mkdtemp(prefix="stack-bench-", dir="/tmp"))
     cases = {
         "flask": lambda tool: bench_example(tool, work, results, "flask-nginx-redis", "flask-nginx-redis", prepared),
         "redis": lambda tool: bench_example(tool, work, results, "redis-replicas", "redis-replicas", prepared),
+        "pull": lambda tool: bench_pull(tool, results, image()),
+        "build": lambda tool: bench_build(tool, work, results),
         "fifty": lambda tool: bench_many(tool, work, results, options.services),
     }
     wanted = [name for name in cases if not options.cases or any(name.startswith(case) for case in options.cases)]
@@ -161,7 +192,8 @@ def main():
         parser.error("no such case")
     try:
         for tool in tools:
-            tool.prepare(IMAGES if wanted != ["fifty"] else ["busybox"])
+            if wanted != ["pull"]:
+                tool.prepare(IMAGES if wanted != ["fifty"] else ["busybox"])
         for name in wanted:
             for number in range(options.runs):
                 for tool in tools:
@@ -173,6 +205,8 @@ def main():
         if options.json:
             options.json.write_text(json.dumps(results.values, indent=1))
     finally:
+        for one in made:
+            one.close()
         for tool in tools:
             for directory in sorted((work / tool.name).glob("*")):
                 tool.run("down", "-v", "-t", "0", cwd=directory, check=False)

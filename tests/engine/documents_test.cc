@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "base/files.h"
-#include "engine/api/encoding.h"
+#include "base/base64.h"
 #include "engine/api/filters.h"
 #include "engine/api/progress_json.h"
 #include "engine/api/stats_json.h"

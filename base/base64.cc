@@ -1,9 +1,9 @@
-#include "engine/api/encoding.h"
+#include "base/base64.h"
 
 #include <array>
 #include <cstdint>
 
-namespace stack::engine::api {
+namespace stack {
 
 namespace {
 constexpr std::string_view kAlphabet =
@@ -44,4 +44,4 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace stack::engine::api
+}  // namespace stack
