@@ -199,7 +199,8 @@ Result<int> search(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   const ApiClient client = TRY(with_registry_auth(engine->http(), term));
   std::vector<Record> records;
-  for (const FoundImage& found : TRY(parse_search(TRY(client.get(target))))) {
+  const std::string answer = TRY(client.get(target));
+  for (const FoundImage& found : TRY(parse_search(answer))) {
     records.emplace_back()
         .add("Description", shortened(found.description, args.on("no-trunc")))
         .add("IsOfficial", found.official ? "[OK]" : "")
@@ -222,8 +223,9 @@ Result<int> pull(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   const bool quiet = args.on("quiet");
   if (!quiet && !all && image.tag.empty()) print("Using default tag: latest\n");
-  TRY(show_messages(TRY(begin_pull(engine->http(), args.positional[0], args.text("platform"), all)),
-                    quiet));
+  BodyStream stream =
+      TRY(begin_pull(engine->http(), args.positional[0], args.text("platform"), all));
+  TRY(show_messages(std::move(stream), quiet));
   std::string shown = full_image_name(image.name);
   if (!all)
     shown += image.digest ? "@" + image.tag : ":" + (image.tag.empty() ? "latest" : image.tag);
@@ -238,7 +240,8 @@ Result<int> push(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   const bool quiet = args.on("quiet");
   if (!quiet && !all && image.tag.empty()) print("Using default tag: latest\n");
-  TRY(show_messages(TRY(begin_push(engine->http(), args.positional[0], all)), quiet));
+  BodyStream stream = TRY(begin_push(engine->http(), args.positional[0], all));
+  TRY(show_messages(std::move(stream), quiet));
   if (quiet)
     print(full_image_name(image.name) +
           (all ? "" : ":" + (image.tag.empty() ? "latest" : image.tag)) + '\n');

@@ -10,7 +10,10 @@ packages_build=(
 # To make the images of the examples from Debian's archive, and to show them.
 packages_images=(apt ca-certificates curl debian-archive-keyring libjs-vue mmdebstrap)
 # To build and run the tests.
-packages_test=(ccache clang git iproute2 libgmock-dev libgtest-dev lld nftables procps python3 python3-docker util-linux)
+packages_test=(
+    ccache clang docker-registry git iproute2 libgmock-dev libgtest-dev lld nftables openssl
+    procps python3 python3-docker util-linux
+)
 # For scripts/lint.sh.
 packages_lint=(clang-format clang-tidy git python3)
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "engine/api/progress_answer.h"
+#include "engine/api/progress_json.h"
 #include "engine/api/registry_headers.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
@@ -153,10 +154,9 @@ void push(Services& services, const ExchangePtr& exchange) {
               {{"status", fmt::format("{}: digest: {} size: {}", one.tag, one.digest, one.size)}});
           progress->line({{"progressDetail", Json::object()},
                           {"aux", {{"Tag", one.tag}, {"Digest", one.digest}, {"Size", one.size}}}});
-          const std::string name = reference.familiar_name() + ":" + one.tag;
           services.events.publish({"image",
                                    "push",
-                                   name,
+                                   reference.familiar_name() + ":" + one.tag,
                                    {{"name", reference.familiar_name()}},
                                    services.clock.wall()});
         }

@@ -4,7 +4,6 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "engine/api/progress_json.h"
 #include "engine/api/respond.h"
 
 namespace stack::engine::api {
@@ -16,11 +15,7 @@ class ProgressAnswer {
     if (!exchange_->begun()) exchange_->begin(200, "application/json");
     exchange_->write(line_of(json));
   }
-  void fail(const Error& error) const {
-    if (!exchange_->begun()) return respond_error(*exchange_, error);
-    line(error_line(error));
-    exchange_->finish();
-  }
+  void fail(const Error& error) const;
   void finish() const {
     if (!exchange_->begun()) exchange_->begin(200, "application/json");
     exchange_->finish();

@@ -169,7 +169,7 @@ class Registry(EndToEnd):
         self.stack("image", "pull", public)
         self.stack("logout", registry.name)
         self.stack("image", "pull", public)
-        self.assertIn("pull access denied", self.stack("image", "pull", image, code=1).err)
+        self.assertIn("unauthorized: authentication required", self.stack("image", "pull", image, code=1).err)
 
     def test_a_mirror_that_is_away_and_one_that_is_there(self):
         mirror = self.registry()
