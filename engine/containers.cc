@@ -108,8 +108,11 @@ void Containers::Impl::notify_waiters(Entry* entry, WaitCondition reached) {
     (satisfied ? called : left).push_back(std::move(waiter));
   }
   entry->waiters = std::move(left);
-  const WaitResult result{entry->c.exit_code, entry->c.error};
-  for (auto& waiter : called) waiter.done(result);
+  for (auto& waiter : called) {
+    // Who waits for the removal hears of errors of the removal, not of the start.
+    const bool removal = waiter.condition == WaitCondition::kRemoved;
+    waiter.done(WaitResult{entry->c.exit_code, removal ? std::string() : entry->c.error});
+  }
 }
 
 Containers::Containers(Services& services) : impl_(std::make_unique<Impl>(services)) {}
