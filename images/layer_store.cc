@@ -227,7 +227,8 @@ Result<LayerRecord> LayerStore::install_blob(const fs::path& file, const std::st
 }
 
 Status LayerStore::install(TemporaryDirectory directory, const LayerRecord& record) const {
-  TRY(write_file(directory.path() / "layer.json", record_json(record)));
+  TRY(replace_file(directory.path() / "layer.json", record_json(record)));  // synced
+  TRY(write_file(directory.path() / "unwritten", ""));                      // until flush_all()
   const fs::path target = root_ / "layers" / short_name(record.diff_id);
   if (::rename(directory.path().c_str(), target.c_str()) != 0) {
     const int err = errno;

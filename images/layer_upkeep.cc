@@ -1,9 +1,11 @@
 // Layers of a store beyond keeping them: bringing them to the disk for sure, and compressing them
 // for registries.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -16,7 +18,7 @@ namespace stack::images {
 using nlohmann::json;
 
 void LayerStore::note_unwritten() const {
-  if (unwritten_.exchange(true)) return;
+  unwritten_ = true;
   const auto boot = read_file("/proc/sys/kernel/random/boot_id", 64);
   // Without the note a power cut now could leave a half-written cached layer; nothing else would.
   (void)write_file(root_ / "unwritten", boot.ok() ? *boot : "", 0600);
@@ -28,12 +30,21 @@ bool LayerStore::lost_writes() const {
   return noted.ok() && (!boot.ok() || *noted != *boot);
 }
 
-Status LayerStore::flush() const { return unwritten_ ? flush_all() : ok_status(); }
+Status LayerStore::flush() const {
+  // Waiting for the disk would take longer than a pull. The kernel writes by itself within half a
+  // minute (vm.dirty_expire_centisecs); asked later, it has nothing left to do.
+  struct stat noted {};
+  const bool settled =
+      ::stat((root_ / "unwritten").c_str(), &noted) == 0 && ::time(nullptr) - noted.st_mtime > 60;
+  return settled ? flush_all() : ok_status();
+}
 
 Status LayerStore::flush_all() const {
   unwritten_ = false;
   // One call for thousands of files: fsync(2) of each would take many times as long.
   if (::syncfs(lock_.get()) == 0) {
+    for (const LayerRecord& layer : all_layers())
+      (void)::unlink((layer_directory(layer.diff_id).parent_path() / "unwritten").c_str());
     (void)::unlink((root_ / "unwritten").c_str());
     return ok_status();
   }

@@ -57,17 +57,39 @@ const LayerStore& Store::layer_store() const { return *impl_->layers; }
 const std::filesystem::path& Store::root() const { return impl_->layers->root(); }
 const BuildCache& Store::build_cache() const { return impl_->cache; }
 
+namespace {
+
+// After a power cut: layers that may not have reached the disk are made again from their blobs,
+// whose digests tell whether those have. An image whose layer is lost is then not loaded.
+void unpack_again(const LayerStore& layers) {
+  for (const LayerRecord& layer : layers.all_layers()) {
+    const std::filesystem::path directory = layers.layer_directory(layer.diff_id).parent_path();
+    if (!stack::exists(directory / "unwritten")) continue;
+    (void)remove_tree(directory);
+    const auto again = layers.install_blob(layers.blob_path(layer.blob), layer.blob,
+                                           layer.media_type, layer.diff_id);
+    if (again.ok()) continue;
+    log_warning("layer {} was lost: {}", layer.diff_id, again.error().to_string());
+    layers.remove_blob(layer.blob);
+  }
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Store>> Store::open(std::filesystem::path root) {
   auto layers = TRY(LayerStore::open(std::move(root)));
   auto impl = std::make_unique<Impl>(std::move(layers));
+  const bool lost = impl->layers->lost_writes();
+  if (lost) unpack_again(*impl->layers);
   TRY_WHILE(impl->load_index(), "reading the image index");
   std::unique_ptr<Store> store(new Store(std::move(impl)));
-  if (store->layer_store().lost_writes()) {
-    // The index is written after what it names; everything else is made again when it is needed.
+  if (lost) {
     log_warning("the machine went down while images were written: the build cache is emptied");
     TRY(store->impl_->cache.clear());
     (void)store->collect_garbage();
     TRY(store->layer_store().flush_all());
+  } else {
+    TRY(store->layer_store().flush());
   }
   return store;
 }

@@ -252,6 +252,34 @@ TEST_F(StoreTest, CopyInAndOutStaysInside) {
   EXPECT_EQ(extract_tar(to.get(), "/none", out.get()).error().kind, ErrorKind::kNotFound);
 }
 
+TEST_F(StoreTest, APowerCutLosesNoLayerWhoseBlobIsThere) {
+  Fd tar = busybox_tar();
+  const auto kept = import(tar.get(), "kept");
+  ASSERT_TRUE(kept.ok());
+  const auto file = store_->layer_directories(kept->id)->at(0) / "etc/group";
+  const std::string before = read(file);
+  store_.reset();
+  // What a disk holds that was written half, seen by the next boot.
+  ASSERT_TRUE(write_file(file, "").ok());
+  ASSERT_TRUE(write_file(dir_ / "images/unwritten", "another boot").ok());
+  store_ = Store::open(dir_ / "images").value();
+  EXPECT_EQ(store_->find("kept")->id, kept->id);
+  EXPECT_EQ(read(file), before);
+  EXPECT_FALSE(stack::exists(dir_ / "images/unwritten"));
+  store_.reset();
+  // With the blob damaged too the image is gone, and says so, but never half there.
+  const auto blob = dir_ / "images/blobs/sha256";
+  for (const auto& item : std::filesystem::directory_iterator(blob)) {
+    if (item.file_size() > 100000) std::filesystem::resize_file(item.path(), 1000);
+  }
+  const auto layer = file.parent_path().parent_path().parent_path();
+  ASSERT_TRUE(write_file(layer / "unwritten", "").ok());
+  ASSERT_TRUE(write_file(dir_ / "images/unwritten", "").ok());
+  store_ = Store::open(dir_ / "images").value();
+  EXPECT_FALSE(store_->find("kept").ok());
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ / "images/layers"));
+}
+
 TEST_F(StoreTest, AKilledImportLeavesNoHalfLayer) {
   store_.reset();
   Pipe pipe = make_pipe().value();
