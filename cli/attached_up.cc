@@ -11,6 +11,7 @@
 #include "cli/duration_text.h"
 #include "cli/follow.h"
 #include "cli/terminal.h"
+#include "cli/up_call.h"
 #include "compose/project.h"
 
 namespace stack::cli {
@@ -135,7 +136,8 @@ class AttachedSession {
 
 }  // namespace
 
-Result<int> attached_up(Context& context, const Arguments& args, const ProjectRequest& request) {
+Result<int> attached_up(Context& context, const Arguments& args, ProjectRequest request) {
+  std::shared_ptr<const compose::Project> holder;
   const compose::Project& project = *request.scope.project;
   const std::set<std::string> shown = TRY(attach_set(args, project));
   if (const std::string from = args.text("exit-code-from");
@@ -158,7 +160,7 @@ Result<int> attached_up(Context& context, const Arguments& args, const ProjectRe
   Follower follower(*engine, options);
 
   int failure_code = 1;
-  const auto outcome = call_project(context, request, &signals, &failure_code);
+  const auto outcome = call_up(context, request, holder, args, &signals, &failure_code);
   if (!outcome.ok()) {
     if (outcome.error().kind != ErrorKind::kCancelled) {
       if (failure_code == 1) return outcome.error();

@@ -8,6 +8,6 @@
 
 namespace stack::cli {
 
-Result<int> attached_up(Context& context, const Arguments& args, const ProjectRequest& request);
+Result<int> attached_up(Context& context, const Arguments& args, ProjectRequest request);
 
 }  // namespace stack::cli

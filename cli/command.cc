@@ -37,14 +37,15 @@ constexpr FlagSpec kGlobalFlags[] = {
 };
 
 const Command* const kCommands[] = {
-    &kAttachCommand,  &kBuildCommand,   &kConfigCommand, &kCpCommand,      &kCreateCommand,
-    &kDownCommand,    &kEventsCommand,  &kExecCommand,   &kImagesCommand,  &kKillCommand,
-    &kLoginCommand,   &kLogoutCommand,  &kLogsCommand,   &kLsCommand,      &kPauseCommand,
-    &kPortCommand,    &kPsCommand,      &kPullCommand,   &kPushCommand,    &kRestartCommand,
-    &kRmCommand,      &kRunCommand,     &kScaleCommand,  &kSearchCommand,  &kStartCommand,
-    &kStatsCommand,   &kStopCommand,    &kTopCommand,    &kUnpauseCommand, &kUpCommand,
-    &kVersionCommand, &kVolumesCommand, &kWaitCommand,   &kImageCommand,   &kNetworkCommand,
-    &kSystemCommand,  &kVolumeCommand,
+    &kAttachCommand,   &kBuildCommand,   &kConfigCommand,  &kCpCommand,      &kCreateCommand,
+    &kDownCommand,     &kEventsCommand,  &kExecCommand,    &kImagesCommand,  &kKillCommand,
+    &kLoginCommand,    &kLogoutCommand,  &kLogsCommand,    &kLsCommand,      &kPauseCommand,
+    &kPortCommand,     &kPsCommand,      &kPullCommand,    &kPushCommand,    &kRestartCommand,
+    &kRmCommand,       &kRunCommand,     &kScaleCommand,   &kSearchCommand,  &kStartCommand,
+    &kStatsCommand,    &kStopCommand,    &kTopCommand,     &kUnpauseCommand, &kUpCommand,
+    &kVersionCommand,  &kVolumesCommand, &kWaitCommand,    &kImageCommand,   &kNetworkCommand,
+    &kSystemCommand,   &kVolumeCommand,  &kHistoryCommand, &kPlanCommand,    &kRevisionsCommand,
+    &kRollbackCommand, &kWhyCommand,
 };
 
 constexpr FlagSpec kCommonFlags[] = {

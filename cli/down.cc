@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "cli/project_run.h"
+#include "cli/provider.h"
 #include "cli/verbs.h"
 #include "compose/project.h"
 
@@ -40,7 +41,10 @@ Result<int> down(Context& context, const Arguments& args) {
   if (!rmi.empty()) request.options.add("rmi", rmi);
   if (const auto timeout = args.number("timeout"))
     request.options.add("timeout", std::int64_t{*timeout});
-  return run_project(context, request);
+  const int code = TRY(run_project(context, request));
+  if (code == 0 && request.scope.project != nullptr && has_providers(*request.scope.project))
+    TRY(end_providers(context, *request.scope.project, args.positional));
+  return code;
 }
 
 }  // namespace

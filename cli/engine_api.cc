@@ -227,6 +227,11 @@ Result<ProjectLine> parse_project_line(std::string_view line) {
                                   static_cast<int>(number(item, "number"))};
         });
     out.result->images = label_map(result, "images");
+    out.result->questions =
+        each<ProjectLine::Question>(member(result, "questions"), [](const Json& item) {
+          return ProjectLine::Question{text(item, "volume"), text(item, "text")};
+        });
+    if (const Json& plan = member(result, "plan"); plan.is_object()) out.result->plan = plan.dump();
     out.result->id = text(result, "id");
     out.result->name = text(result, "name");
   } else if (member(json, "warning").is_string()) {

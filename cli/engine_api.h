@@ -167,10 +167,15 @@ struct ProjectLine {
   struct Log {
     std::string text, id, stream;
   };
+  struct Question {
+    std::string volume, text;
+  };
   struct Outcome {
     std::vector<CreatedContainer> containers;
     std::map<std::string, std::string> images;
     std::string id, name;
+    std::vector<Question> questions;  // nothing was done yet
+    std::string plan;                 // JSON, of a dry run
   };
   struct Failure {
     std::string message, remedy;

@@ -1,6 +1,7 @@
 #include "cli/project_run.h"
 
 #include <fmt/core.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -19,6 +20,13 @@ StepKind kind_of(const std::string& name) {
   return StepKind::kWorking;
 }
 
+// Who asks, for the history: behind sudo the one who called it.
+std::string user_name() {
+  if (const std::string caller = environment_value("SUDO_USER"); !caller.empty()) return caller;
+  const passwd* entry = ::getpwuid(::getuid());
+  return entry != nullptr ? entry->pw_name : std::to_string(::getuid());
+}
+
 }  // namespace
 
 std::string project_request_body(const ProjectRequest& request, bool dry_run) {
@@ -32,6 +40,7 @@ std::string project_request_body(const ProjectRequest& request, bool dry_run) {
   if (!request.project_json.empty())
     body.add_json("project", request.project_json).add("working_dir", request.working_dir);
   if (!request.service.empty()) body.add("service", request.service);
+  body.add("who", user_name() + ": stack " + request.verb);
   JsonObject options = request.options;
   if (dry_run) options.add("dry_run", true);
   body.add_json("options", options.text());

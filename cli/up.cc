@@ -8,9 +8,12 @@
 
 #include "base/fd.h"
 #include "cli/attached_up.h"
+#include "cli/plan_file.h"
 #include "cli/project_run.h"
+#include "cli/up_call.h"
 #include "cli/up_options.h"
 #include "cli/verbs.h"
+#include "compose/loader.h"
 #include "compose/project.h"
 
 namespace stack::cli {
@@ -43,6 +46,8 @@ constexpr FlagSpec kUpFlags[] = {
     {"no-recreate", 0, FlagType::kBool,
      "If containers already exist, don't recreate them. Incompatible with --force-recreate."},
     {"no-start", 0, FlagType::kBool, "Don't start the services after creating them"},
+    {"plan", 0, FlagType::kString,
+     "Do what the plan in a file (see `stack plan`) says, if it still holds"},
     {"pull", 0, FlagType::kString, "Pull image before running (\"always\"|\"missing\"|\"never\")",
      "policy"},
     {"quiet-build", 0, FlagType::kBool, "Suppress the build output"},
@@ -83,8 +88,30 @@ constexpr FlagSpec kCreateFlags[] = {
      "Assume \"yes\" as answer to all prompts and run non-interactively"},
 };
 
+// `up --plan FILE`: the declaration and the options are those of the file.
+Result<int> up_as_planned(Context& context, const Arguments& args) {
+  if (!args.positional.empty() || args.given("scale"))
+    return Error::invalid("--plan cannot be combined with services or --scale")
+        .fix("The plan says which services it is for: give them to `stack plan`.");
+  const PlanFile file = TRY(read_plan_file(args.text("plan")));
+  auto project =
+      std::make_shared<compose::Project>(TRY(compose::load_canonical(file.project_json)));
+  project->working_dir = file.working_dir;
+  project->config_files = file.config_files;
+  project->environment_files = file.environment_files;
+  ProjectRequest request;
+  request.verb = "up";
+  request.title = "Running";
+  request.scope = {file.name, project.get()};
+  request.options = TRY(options_of(file));
+  if (args.on("detach") || args.on("wait") || context.dry_run())
+    return run_up(context, request, args);
+  return attached_up(context, args, request);
+}
+
 Result<int> up(Context& context, const Arguments& args) {
   TRY(check_up_flags(args));
+  if (args.given("plan")) return up_as_planned(context, args);
   if (args.on("watch")) {
     return Error::invalid("--watch is not supported yet")
         .fix("Leave it out; run `stack up` again after an edit.");
@@ -100,7 +127,7 @@ Result<int> up(Context& context, const Arguments& args) {
   request.options = TRY(up_options(args, *project));
   request.quiet_log = args.on("quiet-build");
   if (args.on("detach") || args.on("wait") || args.on("no-start") || context.dry_run()) {
-    return run_project(context, request);
+    return run_up(context, request, args);
   }
   return attached_up(context, args, request);
 }
@@ -115,7 +142,7 @@ Result<int> create(Context& context, const Arguments& args) {
   request.scope = {project->name, project};
   request.options = TRY(up_options(args, *project));
   request.options.add("no_start", true);
-  return run_project(context, request);
+  return run_up(context, request, args);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@ namespace stack::cli {
 extern const Command kUpCommand, kCreateCommand, kDownCommand;                    // up.cc, down.cc
 extern const Command kStartCommand, kStopCommand, kRestartCommand, kKillCommand;  // lifecycle.cc
 extern const Command kRmCommand, kPauseCommand, kUnpauseCommand, kScaleCommand;   // lifecycle.cc
+extern const Command kPlanCommand, kRollbackCommand, kRevisionsCommand;           // plan.cc
+extern const Command kWhyCommand, kHistoryCommand;                                // why.cc
 extern const Command kPsCommand, kLsCommand, kImagesCommand, kVolumesCommand;     // ps.cc, lists.cc
 extern const Command kTopCommand, kPortCommand, kVersionCommand,
     kStatsCommand;                                                // lists.cc, stats.cc

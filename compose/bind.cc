@@ -262,6 +262,7 @@ StackOptions stack_options(const Extensions& extensions) {
   const Result<Node> value = parse_json(it->second);
   if (!value.ok()) return options;
   if (const Node* n = value->find("on_unhealthy")) options.on_unhealthy = n->text;
+  if (const Node* n = value->find("rerun")) options.rerun = n->text;
   return options;
 }
 
@@ -277,6 +278,7 @@ Project bind_project(const Node& root, Report& report) {
     if (service.x_stack.on_unhealthy.empty()) {
       service.x_stack.on_unhealthy = project.x_stack.on_unhealthy;
     }
+    if (service.x_stack.rerun.empty()) service.x_stack.rerun = project.x_stack.rerun;
   }
   return project;
 }

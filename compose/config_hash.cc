@@ -6,7 +6,7 @@
 
 namespace stack::compose {
 
-std::string config_hash(const Service& service) {
+std::string config_text(const Service& service) {
   Service counted = service;
   counted.build.reset();
   counted.pull_policy.clear();
@@ -14,8 +14,10 @@ std::string config_hash(const Service& service) {
   if (counted.deploy) counted.deploy->replicas.reset();
   counted.depends_on.clear();
   counted.profiles.clear();
-  return sha256_hex(print_json(write(counted, Style::kHash)));
+  return print_json(write(counted, Style::kHash));
 }
+
+std::string config_hash(const Service& service) { return sha256_hex(config_text(service)); }
 
 std::string config_hash(const Network& network) {
   return sha256_hex(print_json(write(network, Style::kHash)));

@@ -11,6 +11,8 @@
 namespace stack::compose {
 
 std::string config_hash(const Service& service);
+// What is hashed: one line of JSON.
+std::string config_text(const Service& service);
 std::string config_hash(const Network& network);
 std::string config_hash(const Volume& volume);
 

@@ -35,6 +35,8 @@ struct Where : SourceLoc {
 // services.*.x-stack and the project's: our own settings.
 struct StackOptions {
   std::string on_unhealthy;  // "restart" (default, when the service has a restart policy) or "none"
+  std::string rerun;  // of a job: "always" (default) or "changed": not again while its image,
+                      // configuration and inputs are those with which it ended 0
 
   bool operator==(const StackOptions&) const = default;
 };

@@ -234,16 +234,18 @@ void Containers::Impl::on_unhealthy(Entry* entry) {
   const Container& c = entry->c;
   if (c.config.labels.count(kProjectLabel) == 0) return;
   const auto label = c.config.labels.find(kOnUnhealthyLabel);
-  auto policy = scheduler::parse_restart_policy(c.config.restart_policy);
-  if (!policy.ok()) return;
-  if (policy->kind == scheduler::RestartPolicy::Kind::kOnFailure)
-    policy->max_retries = c.config.restart_max_retries;
   const Duration ran = services.clock.now() - entry->started;
   const auto decision = scheduler::decide_unhealthy(
-      *policy, label == c.config.labels.end() ? "" : label->second, entry->restarts, ran);
-  if (!decision.restart) return;
+      restart_policy_of(c), label == c.config.labels.end() ? "" : label->second, entry->restarts,
+      ran);
+  if (!decision.restart) {
+    entry->c.restart_reason = decision.reason;
+    save(*entry);
+    return;
+  }
   const std::string id = c.id;
   log_info("container {} is unhealthy and will be restarted", c.name);
+  remember(*entry, "restart", decision.reason);
   enqueue(id, [this, id, decision](Entry::Finished finished) {
     Entry* same = get(id);
     if (same->c.health.status != Health::kUnhealthy) return finished();

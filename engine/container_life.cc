@@ -20,14 +20,6 @@ namespace stack::engine {
 
 namespace {
 
-scheduler::RestartPolicy policy_of(const Container& c) {
-  std::string text = c.config.restart_policy;
-  if (text == "on-failure" && c.config.restart_max_retries > 0)
-    text += ":" + std::to_string(c.config.restart_max_retries);
-  auto policy = scheduler::parse_restart_policy(text);
-  return policy.ok() ? *policy : scheduler::RestartPolicy{};  // checked when it was created
-}
-
 int stop_timeout(const Container& c, std::optional<int> asked) {
   return asked.value_or(c.config.stop_timeout.value_or(10));
 }
@@ -39,6 +31,18 @@ void Containers::Impl::remove_after_failed_start(const Entry& entry) {
   services.loop.post([this, id = entry.c.id] {
     if (get(id) != nullptr) services.containers->remove(id, {true, true}, [](Result<Unit>) {});
   });
+}
+
+scheduler::RestartPolicy restart_policy_of(const Container& c) {
+  std::string text = c.config.restart_policy;
+  if (text == "on-failure" && c.config.restart_max_retries > 0)
+    text += ":" + std::to_string(c.config.restart_max_retries);
+  auto policy = scheduler::parse_restart_policy(text);
+  if (!policy.ok()) return {};  // checked when it was created
+  if (const auto label = c.config.labels.find(scheduler::kRestartLabel);
+      label != c.config.labels.end())
+    scheduler::apply_restart_label(label->second, &*policy);
+  return *policy;
 }
 
 void Containers::Impl::start(Entry* entry, Done<Unit> done) {
@@ -239,8 +243,9 @@ void Containers::Impl::apply_restart_policy(Entry* entry) {
   const std::string id = c.id;
   const scheduler::ContainerExit exit{
       c.exit_code, c.started_at ? *c.finished_at - *c.started_at : Duration{0}, c.manually_stopped};
-  const auto decision = scheduler::decide_exit(policy_of(c), entry->restarts, exit);
+  const auto decision = scheduler::decide_exit(restart_policy_of(c), entry->restarts, exit);
   c.restart_reason = decision.reason;
+  remember(*entry, decision.restart ? "restart" : "stay down", decision.reason);
   if (!decision.restart) {
     save(*entry);
     if (c.config.auto_remove && c.status == RunState::kExited) {

@@ -41,7 +41,7 @@ Result<PortRange> parse_range(const std::string& text) {
 
 }  // namespace
 
-Status Containers::Impl::assign_ports(Entry* entry) {
+Status Containers::Impl::assign_ports(Entry* entry, const std::vector<AssignedPort>& heir_of) {
   Container& c = entry->c;
   c.ports.clear();
   std::vector<PortBinding> wanted = c.config.ports;
@@ -68,7 +68,14 @@ Status Containers::Impl::assign_ports(Entry* entry) {
     }
     int host_port = 0;
     const PortRange range = TRY(parse_range(binding.host_port.empty() ? "0" : binding.host_port));
-    if (range.first == 0) {
+    const auto inherited = std::find_if(heir_of.begin(), heir_of.end(), [&](const AssignedPort& p) {
+      return p.container_port == binding.container_port && p.protocol == binding.protocol &&
+             (p.host_ip == binding.host_ip || binding.host_ip.empty()) &&
+             (range.first == 0 || (p.host_port >= range.first && p.host_port <= range.last));
+    });
+    if (inherited != heir_of.end() && used.count(inherited->host_port) == 0) {
+      host_port = inherited->host_port;
+    } else if (range.first == 0) {
       int& next = next_ephemeral.try_emplace(binding.protocol, kEphemeralFirst).first->second;
       for (;;) {
         host_port = TRY(netd::next_free_port(kEphemeralFirst, kEphemeralLast, next, used));
@@ -156,10 +163,12 @@ void Containers::Impl::register_names(Entry* entry, Fd netns, std::function<void
     known.network_name = endpoint.network_name;
     known.ipv4 = endpoint.ipv4;
     known.ipv6 = endpoint.ipv6;
-    known.names = endpoint.config.aliases;
-    known.names.push_back(c.name);
+    if (!c.standby) {
+      known.names = endpoint.config.aliases;
+      known.names.push_back(c.name);
+      if (!c.config.hostname.empty()) known.names.push_back(c.config.hostname);
+    }
     known.names.push_back(c.id.substr(0, 12));
-    if (!c.config.hostname.empty()) known.names.push_back(c.config.hostname);
     for (const auto& link : endpoint.config.links) {
       const std::size_t colon = link.find(':');
       names.links.push_back(

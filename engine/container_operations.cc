@@ -14,6 +14,9 @@ void Containers::start(const std::string& name_or_id, Done<Unit> done) {
   impl_->enqueue((*found)->c.id,
                  [this, id = (*found)->c.id, done = std::move(done)](Entry::Finished finished) {
                    Entry* entry = impl_->get(id);
+                   const bool runs = entry->c.status == RunState::kRunning ||
+                                     entry->c.status == RunState::kPaused;
+                   if (!runs) entry->c.standby = false;
                    entry->restarts = {};
                    entry->c.restart_count = 0;
                    impl_->start(entry, [done, finished](Result<Unit> result) {

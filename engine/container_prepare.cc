@@ -106,7 +106,8 @@ Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
     const Volume* volume = TRY(services.volumes->find(mount.volume));
     if (!volume->options.empty()) job->volumes.push_back({volume->options, volume->mountpoint});
   }
-  TRY(assign_ports(entry));
+  c.ports.clear();
+  if (!c.standby) TRY(assign_ports(entry));
   if (const auto bridge = services.networks->find("bridge");
       bridge.ok() && !(*bridge)->config.ipam.empty()) {
     job->host_gateway = (*bridge)->config.ipam.front().gateway;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "engine/container_config.h"
 #include "engine/containers_impl.h"
+#include "engine/history.h"
 #include "engine/model_json.h"
 #include "engine/networks.h"
 #include "engine/random_name.h"
@@ -95,6 +96,22 @@ void Containers::Impl::publish(const Entry& entry, const std::string& action,
   for (auto& [key, value] : more) attributes[key] = std::move(value);
   services.events.publish(
       {"container", action, entry.c.id, std::move(attributes), services.clock.wall()});
+}
+
+void Containers::Impl::remember(const Entry& entry, const std::string& action,
+                                const std::string& why) {
+  if (services.history == nullptr) return;
+  const auto label = [&](const char* key) {
+    const auto it = entry.c.config.labels.find(key);
+    return it == entry.c.config.labels.end() ? std::string() : it->second;
+  };
+  services.history->record({{},
+                            label("com.docker.compose.project"),
+                            label("com.docker.compose.service"),
+                            entry.c.name,
+                            action,
+                            why,
+                            "restart policy"});
 }
 
 void Containers::Impl::notify_waiters(Entry* entry, WaitCondition reached) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,15 @@ class Containers {
   void create(std::string name, ContainerConfig config, std::string inherit_volumes_from,
               Done<CreatedContainer> done);
   void start(const std::string& id, Done<Unit> done);
+  // Without the names and published ports of its service, until take_over().
+  void start_standby(const std::string& id, Done<Unit> done);
+  // Names and published ports go from the container `from` (empty: nobody has them) to `id`, which
+  // runs on standby: host ports stay bound, new connections and questions go to the new one from
+  // one moment to the next, established connections stay. `from` is on standby afterwards.
+  void take_over(const std::string& id, const std::string& from, Done<Unit> done);
+  // Calls back when no connection to a listening TCP port of the container is left, or after the
+  // time.
+  void drain(const std::string& id, Duration limit, std::stop_token cancel, Done<Unit> done);
   void stop(const std::string& id, std::optional<int> timeout_seconds, std::string signal,
             Done<Unit> done);
   void restart(const std::string& id, std::optional<int> timeout_seconds, std::string signal,

@@ -77,6 +77,8 @@ struct ExecEntry {
   std::vector<std::function<void()>> when_ended;
 };
 
+scheduler::RestartPolicy restart_policy_of(const Container& container);
+
 struct Containers::Impl {
   explicit Impl(Services& shared) : services(shared) {}
 
@@ -103,6 +105,8 @@ struct Containers::Impl {
   }
   void publish_exec(const Entry& entry, const char* action, const std::vector<std::string>& command,
                     const std::string& exec_id);
+  // What the engine decided by itself, for the history.
+  void remember(const Entry& entry, const std::string& action, const std::string& why);
   Status make_mounts(Entry* entry, const std::string& inherit_from);
   Status make_endpoints(Container* c) const;
   Status check_others(const Container& c);
@@ -134,7 +138,8 @@ struct Containers::Impl {
   // Writes the address that `entry` has now, or none, into the hosts files of those linked to it.
   void refresh_links(const Entry& entry);
   static bool on_default_network(const Container& c);
-  Status assign_ports(Entry* entry);
+  // Ephemeral host ports that `heir_of` names stay the same.
+  Status assign_ports(Entry* entry, const std::vector<AssignedPort>& heir_of = {});
   std::vector<netd::PublishedPort> published_ports(const Entry& entry) const;
   void release(Entry* entry);
 

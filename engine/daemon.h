@@ -28,6 +28,7 @@ class Networks;
 class Volumes;
 class ImageService;
 class Projects;
+class History;
 
 struct Paths {
   std::filesystem::path root = "/var/lib/stack";  // STACK_ROOT
@@ -52,6 +53,7 @@ struct Services {
   Volumes* volumes = nullptr;
   ImageService* images = nullptr;
   Projects* projects = nullptr;
+  History* history = nullptr;
 };
 
 }  // namespace stack::engine

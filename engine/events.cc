@@ -1,6 +1,6 @@
 #include "engine/events.h"
 
-#include <vector>
+#include <iterator>
 
 namespace stack::engine {
 
@@ -20,6 +20,10 @@ void EventBus::publish(Event event) {
     const auto fn = it->second;
     fn(event);
   }
+}
+
+void EventBus::restore(std::vector<Event> earlier) {
+  history_.assign(std::make_move_iterator(earlier.begin()), std::make_move_iterator(earlier.end()));
 }
 
 EventBus::Subscription EventBus::subscribe(std::function<void(const Event&)> fn) {

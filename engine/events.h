@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 
@@ -51,6 +52,8 @@ class EventBus {
   void publish(Event event);
   [[nodiscard]] Subscription subscribe(std::function<void(const Event&)> fn);
   std::size_t listeners() const { return subscribers_.size(); }
+  // What an earlier engine told, oldest first; nobody is called.
+  void restore(std::vector<Event> earlier);
   const std::deque<Event>& history() const { return history_; }  // the last 1,024, oldest first
 
  private:

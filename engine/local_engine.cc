@@ -13,7 +13,7 @@
 #include "engine/networks.h"
 #include "engine/service_container.h"
 #include "engine/volumes.h"
-#include "netd/ports.h"
+#include "scheduler/labels.h"
 
 namespace stack::engine {
 
@@ -25,47 +25,9 @@ using scheduler::ProgressSink;
 using scheduler::ProjectPtr;
 using OperationDone = std::function<void(Result<OperationResult>)>;
 
-constexpr const char* kProject = "com.docker.compose.project";
-constexpr const char* kService = "com.docker.compose.service";
-
-std::string label(const std::map<std::string, std::string>& labels, const std::string& key) {
-  const auto it = labels.find(key);
-  return it == labels.end() ? std::string() : it->second;
-}
-
-scheduler::ContainerState to_state(RunState state) {
-  switch (state) {
-    case RunState::kCreated:
-      return scheduler::ContainerState::kCreated;
-    case RunState::kRunning:
-      return scheduler::ContainerState::kRunning;
-    case RunState::kPaused:
-      return scheduler::ContainerState::kPaused;
-    case RunState::kRestarting:
-      return scheduler::ContainerState::kRestarting;
-    case RunState::kRemoving:
-      return scheduler::ContainerState::kRemoving;
-    case RunState::kExited:
-      return scheduler::ContainerState::kExited;
-    case RunState::kDead:
-      break;
-  }
-  return scheduler::ContainerState::kDead;
-}
-
-scheduler::HealthStatus to_health(Health health) {
-  switch (health) {
-    case Health::kNone:
-      return scheduler::HealthStatus::kNone;
-    case Health::kStarting:
-      return scheduler::HealthStatus::kStarting;
-    case Health::kHealthy:
-      return scheduler::HealthStatus::kHealthy;
-    case Health::kUnhealthy:
-      break;
-  }
-  return scheduler::HealthStatus::kUnhealthy;
-}
+using scheduler::kProjectLabel;
+using scheduler::kServiceLabel;
+using scheduler::label_of;
 
 // A callback that ends an operation which yields nothing.
 std::function<void(Result<Unit>)> ends(OperationDone done) {
@@ -93,8 +55,10 @@ struct Perform {
     const Container* found = nullptr;
     for (const Container* c : services.containers->list()) {
       const auto& labels = c->config.labels;
-      if (label(labels, kProject) != project->name || label(labels, kService) != service) continue;
-      if (label(labels, "com.docker.compose.oneoff") == "True") continue;
+      if (label_of(labels, kProjectLabel) != project->name ||
+          label_of(labels, kServiceLabel) != service)
+        continue;
+      if (label_of(labels, "com.docker.compose.oneoff") == "True") continue;
       // A container that is about to be replaced carries its number too; the newest one is what is
       // meant.
       if (found == nullptr || c->created > found->created) found = c;
@@ -207,9 +171,9 @@ struct Perform {
     // A repeat after a crash finds what the first try made.
     if (const auto existing = services.containers->find(op.name);
         existing.ok() && (*existing)->name == op.name &&
-        label((*existing)->config.labels, kProject) == project->name &&
-        label((*existing)->config.labels, "com.docker.compose.config-hash") ==
-            label(op.labels, "com.docker.compose.config-hash") &&
+        label_of((*existing)->config.labels, kProjectLabel) == project->name &&
+        label_of((*existing)->config.labels, "com.docker.compose.config-hash") ==
+            label_of(op.labels, "com.docker.compose.config-hash") &&
         (*existing)->id != op.replaces.id) {
       return done(OperationResult{(*existing)->id, 0});
     }
@@ -270,7 +234,16 @@ struct Perform {
         }
       }
     }
+    if (op.standby)
+      return services.containers->start_standby(op.container.id, ends(std::move(done)));
     services.containers->start(op.container.id, ends(std::move(done)));
+  }
+  void operator()(const scheduler::TakeOver& op) {
+    services.containers->take_over(op.container.id, op.from.id, ends(std::move(done)));
+  }
+  void operator()(const scheduler::DrainContainer& op) {
+    services.containers->drain(op.container.id, std::chrono::seconds(op.seconds), cancel,
+                               ends(std::move(done)));
   }
   void operator()(const scheduler::StopContainer& op) {
     services.containers->stop(op.container.id, op.timeout, "", ends(std::move(done)));
@@ -300,85 +273,14 @@ struct Perform {
   void operator()(const scheduler::RunHook& op) {
     run_hook(services, op, progress, cancel, std::move(done));
   }
-  void operator()(const scheduler::AwaitCondition&) {
-    done(Error::make(ErrorKind::kInternal, "waiting is not the engine's work"));
-  }
-  void operator()(const scheduler::Milestone&) {
-    done(Error::make(ErrorKind::kInternal, "a milestone is not the engine's work"));
+  template <typename Waiting>
+  void operator()(const Waiting& op) {
+    done(Error::make(ErrorKind::kInternal,
+                     scheduler::to_string(Operation(op)) + " is not the engine's work"));
   }
 };
 
 }  // namespace
-
-scheduler::ObservedContainer observed_container(const Container& c) {
-  const auto& labels = c.config.labels;
-  scheduler::ObservedContainer o;
-  o.id = c.id;
-  o.name = c.name;
-  o.project = label(labels, kProject);
-  o.service = label(labels, kService);
-  o.one_off = label(labels, "com.docker.compose.oneoff") == "True";
-  o.number =
-      o.one_off ? 0 : std::atoi(label(labels, "com.docker.compose.container-number").c_str());
-  o.slug = label(labels, "com.docker.compose.slug");
-  o.state = to_state(c.status);
-  o.health = to_health(c.health.status);
-  o.has_healthcheck = c.config.healthcheck && !c.config.healthcheck->test.empty() &&
-                      c.config.healthcheck->test.front() != "NONE";
-  o.exit_code = c.exit_code;
-  o.restart_count = c.restart_count;
-  o.stop_requested = c.manually_stopped;
-  o.config_hash = label(labels, "com.docker.compose.config-hash");
-  o.image_id = label(labels, "com.docker.compose.image");
-  o.image = c.config.image;
-  o.depends_on = label(labels, "com.docker.compose.depends_on");
-  o.working_dir = label(labels, "com.docker.compose.project.working_dir");
-  for (const auto& endpoint : c.endpoints) o.networks[endpoint.network_name] = endpoint.network_id;
-  for (const auto& mount : c.mounts) {
-    if (!mount.volume.empty())
-      o.mounts.push_back({mount.config.target, mount.volume, mount.anonymous});
-  }
-  static constexpr std::string_view kContainer = "container:";
-  for (const auto* mode :
-       {&c.config.network_mode, &c.config.ipc_mode, &c.config.pid_mode, &c.config.uts_mode}) {
-    if (mode->rfind(kContainer, 0) == 0) o.joined.push_back(mode->substr(kContainer.size()));
-  }
-  for (const auto& from : c.config.volumes_from) o.joined.push_back(from.substr(0, from.find(':')));
-  o.labels = labels;
-  o.created_at = c.created;
-  if (c.started_at) o.started_at = *c.started_at;
-  if (c.finished_at) o.finished_at = *c.finished_at;
-  return o;
-}
-
-void LocalEngine::observe(const scheduler::ObserveRequest& request,
-                          Done<scheduler::Observed> done) {
-  scheduler::Observed observed;
-  for (const Container* c : services_.containers->list()) {
-    if (label(c->config.labels, kProject) == request.project)
-      observed.containers.push_back(observed_container(*c));
-  }
-  const auto asked = [](const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  for (const Network* n : services_.networks->list()) {
-    const auto& config = n->config;
-    if (label(config.labels, kProject) != request.project && !asked(request.networks, config.name))
-      continue;
-    observed.networks[config.name] = {
-        config.name, n->id, label(config.labels, "com.docker.compose.config-hash"), config.labels};
-  }
-  for (const Volume* v : services_.volumes->list()) {
-    if (label(v->labels, kProject) != request.project && !asked(request.volumes, v->name)) continue;
-    observed.volumes[v->name] = {v->name, label(v->labels, "com.docker.compose.config-hash"),
-                                 v->labels};
-  }
-  for (const auto& reference : request.images) {
-    if (auto image = services_.store.find(reference); image.ok())
-      observed.image_ids[reference] = image->id;
-  }
-  done(std::move(observed));
-}
 
 void LocalEngine::perform(const scheduler::ProjectPtr& project, const Operation& op,
                           const ProgressSink& progress, std::stop_token cancel,
@@ -391,68 +293,9 @@ scheduler::Subscription LocalEngine::watch(const std::string& project,
   auto subscription = std::make_shared<EventBus::Subscription>(
       services_.events.subscribe([project, look_again = std::move(look_again)](const Event& event) {
         if (event.type != "container" || event.action.rfind("exec_", 0) == 0) return;
-        if (label(event.attributes, kProject) == project) look_again();
+        if (label_of(event.attributes, kProjectLabel) == project) look_again();
       }));
   return scheduler::Subscription([subscription]() mutable { subscription.reset(); });
-}
-
-// Fixed ports of what is about to start, against our own containers first (they can be named), then
-// the host's processes.
-void LocalEngine::preflight(const scheduler::ProjectPtr& project, const scheduler::Preflight& what,
-                            Done<Unit> done) {
-  const auto wildcard = [](const std::string& ip) {
-    return ip.empty() || ip == "0.0.0.0" || ip == "::";
-  };
-  for (const auto& name : what.starting_services) {
-    const auto it = project->services.find(name);
-    if (it == project->services.end()) continue;
-    for (const auto& port : it->second.ports) {
-      if (port.published.empty() || port.published == "0" ||
-          port.published.find('-') != std::string::npos)
-        continue;
-      const int number = std::atoi(port.published.c_str());
-      const std::string address =
-          (port.host_ip.empty() ? "0.0.0.0" : port.host_ip) + ":" + port.published;
-      const std::string text = "port " + address + "/" + port.protocol + " of service \"" + name +
-                               "\" is already in use by ";
-      bool ours = false;
-      for (const Container* c : services_.containers->list()) {
-        for (const auto& taken : c->ports) {
-          if (taken.host_port != number || taken.protocol != port.protocol) continue;
-          if (!wildcard(taken.host_ip) && !wildcard(port.host_ip) && taken.host_ip != port.host_ip)
-            continue;
-          const auto& labels = c->config.labels;
-          ours = true;
-          // Its own replicas keep what they have, and what is stopped first gives it back.
-          if (label(labels, kProject) == project->name && label(labels, kService) == name) continue;
-          if (std::find(what.stopping_ids.begin(), what.stopping_ids.end(), c->id) !=
-              what.stopping_ids.end())
-            continue;
-          const std::string holder = labels.count(kProject) != 0
-                                         ? "service \"" + label(labels, kService) +
-                                               "\" of project \"" + label(labels, kProject) + "\""
-                                         : "container \"" + c->name + "\"";
-          Error error = Error::conflict(text + holder);
-          error.where = port.where;
-          if (error.where->file.empty()) error.where.reset();
-          return done(std::move(error).fix("Stop it (stack -p " + label(labels, kProject) +
-                                           " stop), or publish another port in the Compose file."));
-        }
-      }
-      if (ours) continue;
-      auto holder = netd::find_port_holder(port.host_ip, number, port.protocol);
-      if (!holder.ok() || !holder->has_value()) continue;
-      Error error = Error::conflict(text + ((*holder)->pid > 0
-                                                ? "process " + std::to_string((*holder)->pid) +
-                                                      " (" + (*holder)->command + ")"
-                                                : std::string("another program of this machine")));
-      error.where = port.where;
-      if (error.where->file.empty()) error.where.reset();
-      return done(
-          std::move(error).fix("Stop that program, or publish another port in the Compose file."));
-    }
-  }
-  done(Unit{});
 }
 
 }  // namespace stack::engine

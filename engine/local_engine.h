@@ -13,9 +13,12 @@
 
 namespace stack::engine {
 
+class Revisions;
+
 class LocalEngine final : public scheduler::Engine {
  public:
-  explicit LocalEngine(Services& services) : services_(services) {}
+  LocalEngine(Services& services, const Revisions& revisions)
+      : services_(services), revisions_(revisions) {}
 
   void observe(const scheduler::ObserveRequest& request, Done<scheduler::Observed> done) override;
   void perform(const scheduler::ProjectPtr& project, const scheduler::Operation& op,
@@ -28,6 +31,7 @@ class LocalEngine final : public scheduler::Engine {
 
  private:
   Services& services_;
+  const Revisions& revisions_;
 };
 
 scheduler::ObservedContainer observed_container(const Container& container);

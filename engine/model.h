@@ -204,7 +204,9 @@ struct Container {
   std::optional<WallTime> started_at, finished_at;
   int restart_count = 0;
   bool manually_stopped = false;  // stop, kill or rm by a user: no restart until the next start
-  std::string restart_reason;     // why it is (or was last) restarted: "exited (1)", "unhealthy"
+  bool standby =
+      false;  // runs without its service's names and published ports: Containers::take_over
+  std::string restart_reason;  // why it is (or was last) restarted: "exited (1)", "unhealthy"
   HealthState health;
 
   std::vector<Endpoint> endpoints;

@@ -86,6 +86,7 @@ class Reader {
 
 Result<scheduler::UpOptions> up_options(const json& options) {
   scheduler::UpOptions o;
+  std::vector<std::string> recreate;
   TRY(Reader(options)
           .list("services", &o.services)
           .flag("build", &o.build)
@@ -105,9 +106,13 @@ Result<scheduler::UpOptions> up_options(const json& options) {
           .number("timeout", &o.timeout)
           .flag("wait", &o.wait)
           .number("wait_timeout", &o.wait_timeout)
-          .flag("recreate_volumes", &o.recreate_volumes)
+          .flag("yes", &o.recreate_all_volumes)
+          .flag("ask", &o.ask)
+          .text("expected", &o.expected)
+          .list("recreate_volumes", &recreate)
           .flag("dry_run", &o.dry_run)
           .status());
+  o.recreate_volumes.insert(recreate.begin(), recreate.end());
   return o;
 }
 

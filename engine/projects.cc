@@ -1,17 +1,26 @@
 #include "engine/projects.h"
 
+#include <fmt/core.h>
+
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/log.h"
-#include "compose/loader.h"
-#include "compose/render.h"
 #include "engine/containers.h"
 #include "engine/daemon.h"
+#include "engine/history.h"
 #include "engine/local_engine.h"
 #include "engine/project_options.h"
+#include "engine/project_record.h"
+#include "engine/project_request.h"
+#include "engine/revisions.h"
+#include "engine/run_record.h"
 #include "engine/state_store.h"
+#include "engine/tcp_sockets.h"
+#include "images/store.h"
+#include "scheduler/labels.h"
+#include "scheduler/reconcile.h"
 #include "scheduler/run.h"
 #include "scheduler/supervisor.h"
 
@@ -22,131 +31,24 @@ namespace {
 using nlohmann::json;
 using scheduler::ProjectPtr;
 
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-json to_json(const scheduler::ProgressLine& line) {
-  if (const auto* event = std::get_if<scheduler::ProgressEvent>(&line)) {
-    json out{
-        {"id", event->id}, {"status", event->status}, {"kind", scheduler::to_string(event->kind)}};
-    if (!event->text.empty()) out["text"] = event->text;
-    if (!event->parent.empty()) out["parent"] = event->parent;
-    if (event->current != 0) out["current"] = event->current;
-    if (event->total != 0) out["total"] = event->total;
-    return out;
-  }
-  if (const auto* output = std::get_if<scheduler::OutputLine>(&line)) {
-    return {{"log", output->text}, {"id", output->id}, {"stream", output->stream}};
-  }
-  return {{"warning", std::get<scheduler::Warning>(line).text}};
-}
-
-json to_json(const scheduler::ContainerSummary& c) {
-  return {{"id", c.id}, {"name", c.name}, {"service", c.service}, {"number", c.number}};
-}
-
-json to_json(const std::string& verb, const scheduler::RunResult& result, bool dry_run) {
-  json out = json::object();
-  if (verb == "run") {
-    out = {{"id", result.created.id}, {"name", result.created.name}};
-  } else {
-    out["containers"] = json::array();
-    for (const auto& c : result.containers) out["containers"].push_back(to_json(c));
-  }
-  if (verb == "build") out["images"] = result.images;
-  if (dry_run) out["plan"] = scheduler::to_text(result.plan);
-  return out;
-}
-
-json to_json(const Error& error) {
-  json out{{"message", error.to_string()},
-           {"exit_code", error.kind == ErrorKind::kCancelled ? 130 : 1}};
-  if (!error.remedy.empty()) out["remedy"] = error.remedy;
-  return {{"error", std::move(out)}};
-}
-
-struct Request {
-  std::string verb;
-  ProjectPtr project;  // null when the body has none
-  json options = json::object();
-  std::string service;  // run
-};
-
-std::vector<std::string> strings(const json& body, const char* key) {
-  std::vector<std::string> out;
-  const auto it = body.find(key);
-  if (it == body.end() || !it->is_array()) return out;
-  for (const auto& item : *it) {
-    if (item.is_string()) out.push_back(item.get<std::string>());
-  }
-  return out;
-}
-
-Result<Request> parse_request(const std::string& verb, std::string_view text) {
-  const json body = json::parse(text.empty() ? "{}" : text, nullptr, false);
-  if (!body.is_object()) return Error::invalid("the body is not a JSON object");
-  Request request;
-  request.verb = verb;
-  if (const auto it = body.find("options"); it != body.end() && it->is_object())
-    request.options = *it;
-  if (const auto it = body.find("service"); it != body.end() && it->is_string())
-    request.service = it->get<std::string>();
-  if (const auto it = body.find("project"); it != body.end() && !it->is_null()) {
-    auto project =
-        TRY(compose::load_canonical(it->is_string() ? it->get<std::string>() : it->dump()));
-    if (const auto dir = body.find("working_dir"); dir != body.end() && dir->is_string())
-      project.working_dir = dir->get<std::string>();
-    project.config_files = strings(body, "config_files");
-    project.environment_files = strings(body, "environment_files");
-    if (const auto env = body.find("environment"); env != body.end() && env->is_object()) {
-      for (const auto& [key, value] : env->items()) {
-        if (value.is_string()) project.environment[key] = value.get<std::string>();
-      }
-    }
-    // Names only: services of profiles that are not active are no orphans.
-    for (const auto& name : strings(body, "disabled_services"))
-      project.disabled_services[name] = {};
-    if (verb == "run") {
-      const auto service = project.services.find(request.service);
-      if (service == project.services.end())
-        return Error::not_found("no such service: " + request.service);
-      TRY(apply_run_options(request.options, &service->second));
-    }
-    request.project = std::make_shared<const compose::Project>(std::move(project));
-  }
-  static const std::set<std::string> kNeedProject = {"up", "build", "pull", "run"};
-  if (kNeedProject.count(verb) != 0 && request.project == nullptr)
-    return Error::invalid("\"project\" is missing");
-  return request;
-}
-
-// A declared project in the state store: the canonical document, what travels beside it, and which
-// replicas are kept.
+// A declared project in the state store, and which replicas are kept.
 std::string to_record(const scheduler::Kept& kept) {
   json replicas = json::object();
   for (const auto& [service, numbers] : kept.replicas) replicas[service] = numbers;
-  return dump({{"project", compose::to_json(*kept.project)},
-               {"working_dir", kept.project->working_dir},
-               {"config_files", kept.project->config_files},
-               {"environment_files", kept.project->environment_files},
-               {"replicas", std::move(replicas)}});
+  json record = project_record(*kept.project);
+  record["replicas"] = std::move(replicas);
+  return dump(record);
 }
 
 Result<scheduler::Kept> parse_record(const std::string& text) {
   const json record = json::parse(text, nullptr, false);
-  if (!record.is_object()) return Error::make(ErrorKind::kInternal, "the record is not JSON");
-  auto project = TRY(compose::load_canonical(record.value("project", "")));
-  project.working_dir = record.value("working_dir", "");
-  project.config_files = strings(record, "config_files");
-  project.environment_files = strings(record, "environment_files");
   scheduler::Kept kept;
+  kept.project = std::make_shared<const compose::Project>(TRY(parse_project_record(record)));
   if (const auto it = record.find("replicas"); it != record.end() && it->is_object()) {
     for (const auto& [service, numbers] : it->items()) {
       for (const auto& number : numbers) kept.replicas[service].insert(number.get<int>());
     }
   }
-  kept.project = std::make_shared<const compose::Project>(std::move(project));
   return kept;
 }
 
@@ -155,16 +57,20 @@ Result<scheduler::Kept> parse_record(const std::string& text) {
 struct Projects::Impl {
   explicit Impl(Services& shared)
       : services(shared),
-        engine(shared),
+        revisions(shared.state),
+        engine(shared, revisions),
         timers(shared.loop),
-        supervisor({engine, timers}, {[this](const std::string& name, const scheduler::Kept* kept) {
-                                        store(name, kept);
-                                      },
-                                      [](const std::string& name, const std::string& message) {
-                                        log_info("project {}: {}", name, message);
-                                      }}) {}
+        supervisor(
+            {engine, timers},
+            {[this](const std::string& name, const scheduler::Kept* kept) { store(name, kept); },
+             [this](const std::string& name, const std::string& message) {
+               log_info("project {}: {}", name, message);
+               if (services.history != nullptr)
+                 services.history->record({{}, name, "", "", "mend", message, "supervisor"});
+             }}) {}
 
   Services& services;
+  Revisions revisions;
   LocalEngine engine;
   scheduler::LoopTimers timers;
   scheduler::Supervisor supervisor;
@@ -175,8 +81,13 @@ struct Projects::Impl {
                                           : services.state.erase("project", name);
     if (!stored.ok()) log_error("project {}: {}", name, stored.error().to_string());
   }
-  Result<scheduler::RunHandle> start(const std::string& name, const Request& request,
+  Result<scheduler::RunHandle> start(const std::string& name, ProjectRequest& request,
                                      scheduler::ProgressSink progress, scheduler::RunDone done);
+  Result<scheduler::RunHandle> roll_back(const std::string& name, ProjectRequest& request,
+                                         scheduler::ProgressSink progress, scheduler::RunDone done);
+  // What stays of a run: its history, its times, and the revision that it made.
+  void remember(const std::string& name, const ProjectRequest& request, WallTime began,
+                const Result<scheduler::RunResult>& result);
 };
 
 namespace {
@@ -192,13 +103,17 @@ class CancellingRun final : public Projects::Run {
 };
 }  // namespace
 
-Result<scheduler::RunHandle> Projects::Impl::start(const std::string& name, const Request& r,
+Result<scheduler::RunHandle> Projects::Impl::start(const std::string& name, ProjectRequest& r,
                                                    scheduler::ProgressSink progress,
                                                    scheduler::RunDone done) {
   const scheduler::RunContext context{engine, timers};
-  if (r.verb == "up")
-    return supervisor.up(r.project, TRY(up_options(r.options)), std::move(progress),
-                         std::move(done));
+  if (r.verb == "up") {
+    scheduler::UpOptions options = TRY(up_options(r.options));
+    if (auto last = revisions.load(name, 0); last.ok())
+      options.fallback = {last->project, last->images, "revision " + std::to_string(last->number)};
+    return supervisor.up(r.project, std::move(options), std::move(progress), std::move(done));
+  }
+  if (r.verb == "rollback") return roll_back(name, r, std::move(progress), std::move(done));
   if (r.verb == "down") {
     return supervisor.down(name, r.project, TRY(down_options(r.options)), std::move(progress),
                            std::move(done));
@@ -225,6 +140,77 @@ Result<scheduler::RunHandle> Projects::Impl::start(const std::string& name, cons
                          std::move(progress), std::move(done));
 }
 
+Result<scheduler::RunHandle> Projects::Impl::roll_back(const std::string& name, ProjectRequest& r,
+                                                       scheduler::ProgressSink progress,
+                                                       scheduler::RunDone done) {
+  scheduler::UpOptions options = TRY(up_options(r.options));
+  const Revision revision = TRY(revisions.load(name, r.options.value("revision", -1)));
+  for (const auto& [service, image] : revision.images) {
+    if (services.store.find(image).ok()) continue;
+    return Error::not_found(fmt::format("the image of service \"{}\" in revision {} is gone: {}",
+                                        service, revision.number, image))
+        .fix(
+            "Roll back to another revision (`stack rollback --list`), or bring the image back and "
+            "use `stack up`.");
+  }
+  options.rollback = true;
+  options.pinned_images = revision.images;
+  r.project = revision.project;
+  r.options["revision"] = revision.number;
+  progress(scheduler::Warning{fmt::format("going back to revision {}", revision.number)});
+  return supervisor.up(r.project, std::move(options), std::move(progress), std::move(done));
+}
+
+void Projects::Impl::remember(const std::string& name, const ProjectRequest& r, WallTime began,
+                              const Result<scheduler::RunResult>& result) {
+  const bool questions = result.ok() && !result->questions.empty();
+  if (r.options.value("dry_run", false) || questions || services.history == nullptr) return;
+  const std::string what =
+      r.verb == "rollback" ? fmt::format("rollback to revision {}", r.options.value("revision", 0))
+                           : r.verb;
+  const std::string who = r.who.empty() ? "api" : r.who;
+  services.history->record({began, name, r.service, "", what,
+                            result.ok() ? "" : "failed: " + result.error().to_string(), who});
+  if (!result.ok() && result.error().kind == ErrorKind::kCancelled) return;
+  if (result.ok()) {
+    for (const auto& step : result->plan.steps) {
+      if (step.cause.empty() || scheduler::is_waiting(step.op)) continue;
+      const auto* ref = scheduler::container_of(step.op);
+      const auto* create = std::get_if<scheduler::CreateContainer>(&step.op);
+      services.history->record({{},
+                                name,
+                                create != nullptr ? create->service
+                                : ref != nullptr  ? ref->service
+                                                  : "",
+                                ref != nullptr ? ref->name : "",
+                                scheduler::to_string(step.op),
+                                step.cause,
+                                who});
+    }
+  }
+  static const std::set<std::string> kBringUp = {"up", "start", "restart", "rollback"};
+  if (kBringUp.count(r.verb) == 0) return;
+  scheduler::LastRun run{what, who, began, result.ok() ? "" : result.error().to_string(), {}};
+  if (result.ok()) run.steps = result->times;
+  if (const Status kept = services.state.put("run", name, to_record(run)); !kept.ok())
+    log_error("project {}: {}", name, kept.error().to_string());
+  const bool declares = r.verb == "up" || r.verb == "rollback";
+  if (!declares || !result.ok() || r.project == nullptr || r.options.value("no_start", false))
+    return;
+  std::map<std::string, std::string> images;
+  for (const auto& [service, definition] : r.project->services) {
+    if (definition.provider) continue;
+    for (const Container* c : services.containers->list()) {
+      const auto& labels = c->config.labels;
+      if (scheduler::label_of(labels, scheduler::kProjectLabel) == name &&
+          scheduler::label_of(labels, scheduler::kServiceLabel) == service)
+        images.emplace(service, c->image_id);
+    }
+  }
+  const Status added = revisions.add(*r.project, images, who, what, services.clock.wall());
+  if (!added.ok()) log_error("project {}: {}", name, added.error().to_string());
+}
+
 Projects::Projects(Services& services) : impl_(std::make_unique<Impl>(services)) {}
 Projects::~Projects() = default;
 
@@ -248,11 +234,13 @@ Result<std::unique_ptr<Projects::Run>> Projects::run(const std::string& project,
                                                      const std::string& verb, std::string_view body,
                                                      std::function<void(std::string)> line,
                                                      std::function<void()> finished) {
-  const Request request = TRY(parse_request(verb, body));
+  const auto request = std::make_shared<ProjectRequest>(TRY(parse_project_request(verb, body)));
   const auto progress = [line](const scheduler::ProgressLine& what) { line(dump(to_json(what))); };
-  const bool dry_run = request.options.value("dry_run", false);
-  const auto done = [impl = impl_.get(), line, finished = std::move(finished), verb,
-                     dry_run](Result<scheduler::RunResult> result) {
+  const bool dry_run = request->options.value("dry_run", false);
+  const WallTime began = impl_->services.clock.wall();
+  const auto done = [impl = impl_.get(), line, finished = std::move(finished), verb, dry_run,
+                     request, project, began](Result<scheduler::RunResult> result) {
+    impl->remember(project, *request, began, result);
     if (result.ok()) {
       line(dump({{"result", to_json(verb, *result, dry_run)}}));
     } else {
@@ -261,10 +249,62 @@ Result<std::unique_ptr<Projects::Run>> Projects::run(const std::string& project,
     --impl->active;
     finished();
   };
-  auto handle = TRY(impl_->start(project, request, progress, done));
+  auto handle = TRY(impl_->start(project, *request, progress, done));
   ++impl_->active;
   std::unique_ptr<Run> run = std::make_unique<CancellingRun>(std::move(handle));
   return run;
+}
+
+Result<std::vector<RevisionSummary>> Projects::revisions(const std::string& project) const {
+  return impl_->revisions.list(project);
+}
+
+void Projects::why(const std::string& project, const std::string& service,
+                   std::function<void(Result<std::vector<scheduler::Because>>)> done) {
+  Services& services = impl_->services;
+  scheduler::ObserveRequest request;
+  request.project = project;
+  impl_->engine.observe(
+      request, [this, &services, project, service, done](Result<scheduler::Observed> seen) {
+        if (!seen.ok()) return done(std::move(seen).error());
+        const scheduler::Kept* kept = impl_->supervisor.kept(project);
+        auto last_declared = impl_->revisions.load(project, 0);
+        const compose::Project declared = kept != nullptr ? *kept->project
+                                          : last_declared.ok()
+                                              ? *last_declared->project
+                                              : scheduler::project_from_labels(project, *seen);
+        const bool known = declared.services.contains(service) ||
+                           std::any_of(seen->containers.begin(), seen->containers.end(),
+                                       [&](const auto& c) { return c.service == service; });
+        if (!known) return done(Error::not_found("no such service: " + service));
+        scheduler::WhyInput input{declared, *seen, service, {}, {}, {}};
+        if (auto records = services.state.all("run"); records.ok()) {
+          for (const auto& [name, text] : *records) {
+            if (name != project) continue;
+            if (auto run = parse_run_record(text); run.ok())
+              input.last_run = std::move(run).value();
+          }
+        }
+        for (const Container* c : services.containers->list()) {
+          if (c->pid == 0 ||
+              scheduler::label_of(c->config.labels, scheduler::kProjectLabel) != project ||
+              scheduler::label_of(c->config.labels, scheduler::kServiceLabel) != service)
+            continue;
+          auto& addresses = input.listening[c->id];
+          for (const auto& socket : tcp_sockets_of(c->pid)) {
+            if (socket.listens)
+              addresses.push_back(socket.address + ":" + std::to_string(socket.port));
+          }
+        }
+        static const std::set<std::string> kStops = {"stop", "kill", "down", "rm", "restart"};
+        if (auto history = services.history->find(project, WallTime{}, 500); history.ok()) {
+          for (const auto& entry : *history) {
+            if (kStops.count(entry.action) != 0 && !entry.who.empty())
+              input.stopped_by = fmt::format("`{}` of {}", entry.action, entry.who);
+          }
+        }
+        done(scheduler::explain(input));
+      });
 }
 
 bool Projects::busy() const { return impl_->active > 0; }

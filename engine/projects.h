@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/revisions.h"
+#include "scheduler/why.h"
 
 namespace stack::engine {
 
@@ -36,6 +38,11 @@ class Projects {
                                    std::string_view body, std::function<void(std::string)> line,
                                    std::function<void()> finished);
   std::vector<ProjectListing> list(bool all) const;
+  Result<std::vector<RevisionSummary>> revisions(const std::string& project) const;
+  // The causal chain behind the state of a service: `done` gets lines with their depth (0: finding,
+  // deeper: cause).
+  void why(const std::string& project, const std::string& service,
+           std::function<void(Result<std::vector<scheduler::Because>>)> done);
   bool busy() const;  // a run is under way
 
  private:

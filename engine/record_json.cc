@@ -155,6 +155,7 @@ std::string to_record(const Container& c) {
               {"RestartCount", c.restart_count},
               {"ManuallyStopped", c.manually_stopped},
               {"RestartReason", c.restart_reason},
+              {"Standby", c.standby},
               {"Health", health_record(c.health)}};
   for (const auto& endpoint : c.endpoints) out["Endpoints"].push_back(endpoint_record(endpoint));
   for (const auto& mount : c.mounts) out["MountPoints"].push_back(mount_point_record(mount));
@@ -187,6 +188,7 @@ Result<Container> parse_container_record(std::string_view text) {
     out.restart_count = field<int>(json, "RestartCount");
     out.manually_stopped = field(json, "ManuallyStopped", false);
     out.restart_reason = text_field(json, "RestartReason");
+    out.standby = field(json, "Standby", false);
     out.health = parse_health_record(child(json, "Health"));
     for (const auto& endpoint : child(json, "Endpoints"))
       out.endpoints.push_back(parse_endpoint_record(endpoint));

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "scheduler/restart.h"
+
 namespace stack::engine {
 
 namespace {
@@ -110,26 +112,18 @@ HealthcheckConfig healthcheck_of(const compose::Healthcheck& from) {
   return to;
 }
 
-// deploy.restart_policy replaces restart: compose-reference 2.5.
-void set_restart_policy(const compose::Service& service, ContainerConfig* config) {
-  std::string text = service.restart;
-  if (service.deploy && service.deploy->restart_policy) {
-    const auto& policy = *service.deploy->restart_policy;
-    const std::string& condition = policy.condition;
-    if (condition == "none" || condition == "no") {
-      text = "no";
-    } else if (condition == "on-failure") {
-      text =
-          policy.max_attempts ? fmt::format("on-failure:{}", *policy.max_attempts) : "on-failure";
-    } else if (condition == "unless-stopped") {
-      text = condition;
-    } else {
-      text = "always";
-    }
+Status set_restart_policy(const compose::Service& service, ContainerConfig* config) {
+  const auto policy = TRY(scheduler::restart_policy_of(service));
+  config->restart_policy = policy.kind == scheduler::RestartPolicy::Kind::kAlways
+                               ? "always"
+                               : scheduler::to_string(policy);
+  if (policy.kind == scheduler::RestartPolicy::Kind::kOnFailure) {
+    config->restart_policy = "on-failure";
+    config->restart_max_retries = policy.max_retries;
   }
-  const std::size_t colon = text.find(':');
-  config->restart_policy = text.substr(0, colon);
-  if (colon != std::string::npos) config->restart_max_retries = std::atoi(text.c_str() + colon + 1);
+  if (std::string label = scheduler::restart_label(policy); !label.empty())
+    config->labels[scheduler::kRestartLabel] = std::move(label);
+  return ok_status();
 }
 
 void set_resources(const compose::Service& service, ContainerConfig* config) {
@@ -276,7 +270,7 @@ Result<ServiceContainer> container_of_service(const compose::Project& project,
   TRY(set_volumes_from(service, placement, &c));
   TRY(add_files(project, service.secrets, project.secrets, "secret", placement, &out));
   TRY(add_files(project, service.configs, project.configs, "config", placement, &out));
-  if (!placement.one_off) set_restart_policy(service, &c);
+  if (!placement.one_off) TRY(set_restart_policy(service, &c));
   set_resources(service, &c);
   TRY(set_networks(project, service, placement, &c));
   c.privileged = service.privileged;

@@ -19,6 +19,7 @@
 #include "engine/daemon.h"
 #include "engine/daemon_settings.h"
 #include "engine/firewall_guard.h"
+#include "engine/history.h"
 #include "engine/image_service.h"
 #include "engine/networks.h"
 #include "engine/projects.h"
@@ -92,6 +93,8 @@ Status serve(bool on_demand) {
   services.containers = &containers;
   services.images = &image_service;
   services.projects = &projects;
+  History history(loop, clock, *state, events);
+  services.history = &history;
 
   volumes.adopt();
   networks.adopt();

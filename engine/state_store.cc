@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -91,7 +92,10 @@ Result<std::unique_ptr<StateStore>> StateStore::open(const std::filesystem::path
       "mmap_size=0;"
       "CREATE TABLE IF NOT EXISTS documents (kind TEXT NOT NULL, key TEXT NOT NULL, document TEXT "
       "NOT NULL,"
-      " PRIMARY KEY (kind, key)) WITHOUT ROWID;";
+      " PRIMARY KEY (kind, key)) WITHOUT ROWID;"
+      "CREATE TABLE IF NOT EXISTS history (seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, project "
+      "TEXT NOT NULL, document TEXT NOT NULL);"
+      "CREATE INDEX IF NOT EXISTS history_of_project ON history (project, seq);";
   if (sqlite3_exec(db, kSetUp, nullptr, nullptr, nullptr) != SQLITE_OK)
     return sqlite_error(db, file.string());
   impl->put =
@@ -132,6 +136,69 @@ Result<std::vector<std::pair<std::string, std::string>>> StateStore::all(
   while ((rc = sqlite3_step(statement.get())) == SQLITE_ROW)
     rows.emplace_back(column(statement.get(), 0), column(statement.get(), 1));
   if (rc != SQLITE_DONE) return sqlite_error(impl_->db.get(), "reading " + kind + " records");
+  return rows;
+}
+
+namespace {
+
+std::int64_t nanoseconds(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+Status StateStore::append_history(const std::vector<HistoryRow>& rows, std::size_t keep) {
+  sqlite3* db = impl_->db.get();
+  const auto run = [db](const char* sql) -> Status {
+    if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return sqlite_error(db, sql);
+    return ok_status();
+  };
+  TRY(run("BEGIN"));
+  const auto write = [&]() -> Status {
+    const Statement insert =
+        TRY(prepare(db, "INSERT INTO history (time, project, document) VALUES (?, ?, ?)"));
+    for (const HistoryRow& row : rows) {
+      sqlite3_reset(insert.get());
+      if (sqlite3_bind_int64(insert.get(), 1, nanoseconds(row.time)) != SQLITE_OK)
+        return sqlite_error(db, "bind");
+      TRY(bind_text(db, insert.get(), 2, row.project));
+      TRY(bind_text(db, insert.get(), 3, row.document));
+      if (sqlite3_step(insert.get()) != SQLITE_DONE) return sqlite_error(db, "writing history");
+    }
+    const Statement trim =
+        TRY(prepare(db, "DELETE FROM history WHERE seq <= (SELECT max(seq) FROM history) - ?"));
+    sqlite3_bind_int64(trim.get(), 1, static_cast<std::int64_t>(keep));
+    if (sqlite3_step(trim.get()) != SQLITE_DONE) return sqlite_error(db, "trimming history");
+    return ok_status();
+  };
+  if (Status written = write(); !written.ok()) {
+    (void)run("ROLLBACK");
+    return written;
+  }
+  return run("COMMIT");
+}
+
+Result<std::vector<StateStore::HistoryRow>> StateStore::history(const std::string& project,
+                                                                WallTime since,
+                                                                std::size_t limit) const {
+  sqlite3* db = impl_->db.get();
+  const Statement statement =
+      TRY(prepare(db, project.empty() ? "SELECT time, project, document FROM history WHERE ?1 = '' "
+                                        "AND time >= ?2 ORDER BY seq DESC LIMIT ?3"
+                                      : "SELECT time, project, document FROM history WHERE project "
+                                        "= ?1 AND time >= ?2 ORDER BY "
+                                        "seq DESC LIMIT ?3"));
+  TRY(bind_text(db, statement.get(), 1, project));
+  sqlite3_bind_int64(statement.get(), 2, nanoseconds(since));
+  sqlite3_bind_int64(statement.get(), 3, static_cast<std::int64_t>(limit));
+  std::vector<HistoryRow> rows;
+  int rc = 0;
+  while ((rc = sqlite3_step(statement.get())) == SQLITE_ROW) {
+    rows.push_back({WallTime(std::chrono::nanoseconds(sqlite3_column_int64(statement.get(), 0))),
+                    column(statement.get(), 1), column(statement.get(), 2)});
+  }
+  if (rc != SQLITE_DONE) return sqlite_error(db, "reading history");
+  std::reverse(rows.begin(), rows.end());
   return rows;
 }
 

@@ -342,6 +342,26 @@ void NetdClient::set_published(const std::string& id, std::vector<PublishedPort>
   });
 }
 
+void NetdClient::hand_over(const std::string& from, const std::string& to,
+                           std::vector<PublishedPort> ports, Done done) {
+  impl_->request(
+      WireOp::kHandOver,
+      [&](WireWriter& w) {
+        w.text(from);
+        w.text(to);
+        write_ports(w, ports);
+      },
+      nullptr,
+      [impl = impl_.get(), from, to, ports,
+       done = std::move(done)](std::optional<std::string> error) {
+        if (error) return done(Error::conflict("failed to bind host port for " + *error));
+        if (const auto giver = impl->containers.find(from); giver != impl->containers.end())
+          giver->second.ports.clear();
+        if (!ports.empty()) impl->containers[to].ports = ports;
+        done(ok_status());
+      });
+}
+
 void NetdClient::settle() {
   impl_->request(WireOp::kSettle, [](WireWriter&) {}, nullptr, {});
 }

@@ -47,6 +47,11 @@ class NetdClient {
   // list releases them. Ports also go with remove_container().
   void set_published(const std::string& id, std::vector<PublishedPort> ports, Done done = {});
 
+  // The published ports of `from` become those of `to`: the sockets stay bound. With an empty
+  // `from` as set_published().
+  void hand_over(const std::string& from, const std::string& to, std::vector<PublishedPort> ports,
+                 Done done);
+
   // After a restart of the engine: netd forgets every container that was not set since we
   // connected.
   void settle();

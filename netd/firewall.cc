@@ -213,6 +213,20 @@ Status remove_firewall_elements(const SetElements& elements) {
   return ok_status();
 }
 
+Status replace_firewall_elements(const SetElements& old_ones, const SetElements& new_ones) {
+  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NftBatch both(NFPROTO_INET, kTable);
+  erase_elements(both, old_ones);
+  write_elements(both, new_ones);
+  if (both.empty()) return ok_status();
+  const BatchFailure failure = TRY(run_retrying(socket, both));
+  if (failure.error == 0) return ok_status();
+  if (failure.error != ENOENT) return firewall_error(failure, "replacing firewall entries");
+  // Some of the old ones are gone already: then there is no moment to save.
+  TRY(remove_firewall_elements(old_ones));
+  return add_firewall_elements(new_ones);
+}
+
 Result<bool> remove_table_if_unused() {
   NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
   for (int i = 0; i < kAttempts; ++i) {

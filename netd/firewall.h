@@ -16,6 +16,8 @@ namespace stack::netd {
 Status add_firewall_elements(const SetElements& elements);
 // Takes elements away; absent ones are fine.
 Status remove_firewall_elements(const SetElements& elements);
+// Takes elements away and adds others in one transaction: no packet sees neither.
+Status replace_firewall_elements(const SetElements& old_ones, const SetElements& new_ones);
 // Removes the table when no bridge is left in it. Returns whether it is gone.
 Result<bool> remove_table_if_unused();
 Status replace_table(const SetElements& elements);

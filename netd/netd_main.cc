@@ -135,6 +135,18 @@ class Daemon final : public Handler {
         }
         break;
       }
+      case WireOp::kHandOver: {
+        const std::string from = r.text();
+        const std::string to = r.text();
+        const std::vector<PublishedPort> ports = read_ports(r);
+        if (r.ok()) error = proxies_.hand_over(from, to, ports);
+        if (error.empty()) {
+          port_owners_.erase(from);
+          fresh_.insert(to);
+          port_owners_.insert(to);
+        }
+        break;
+      }
       case WireOp::kSettle:
         settle();
         break;

@@ -130,6 +130,15 @@ Status unpublish(const std::string& container_id, const std::vector<PublishedPor
   return ok_status();
 }
 
+Status replace_published(const std::string& container_id, const std::vector<PublishedPort>& before,
+                         const std::vector<PublishedPort>& after) {
+  const std::string step = "handing ports over to container " + container_id.substr(0, 12);
+  const SetElements old_ones = TRY_WHILE(elements_of(before), step);
+  const SetElements new_ones = TRY_WHILE(elements_of(after), step);
+  TRY_WHILE(replace_firewall_elements(old_ones, new_ones), step);
+  return ok_status();
+}
+
 Result<std::optional<PortHolder>> find_port_holder(const std::string& host_ip, int port,
                                                    const std::string& protocol) {
   std::optional<Address> wanted;

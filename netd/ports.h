@@ -33,6 +33,11 @@ Status publish(const std::string& container_id, const std::vector<PublishedPort>
 // Idempotent. Also forgets tracked UDP flows to the container, which would otherwise outlive it.
 Status unpublish(const std::string& container_id, const std::vector<PublishedPort>& ports);
 
+// Host ports change their container in one transaction: new connections go to `after`, established
+// ones stay where they are.
+Status replace_published(const std::string& container_id, const std::vector<PublishedPort>& before,
+                         const std::vector<PublishedPort>& after);
+
 struct PortHolder {
   pid_t pid = 0;        // 0: no process found (kernel socket, or another pid namespace)
   std::string command;  // /proc/PID/comm

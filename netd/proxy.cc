@@ -219,6 +219,17 @@ Proxies::~Proxies() {
   listeners_.clear();
 }
 
+namespace {
+
+// IPv6 clients of a container without IPv6 are sent to its IPv4 address.
+std::optional<Address> target_of(const PublishedPort& port, bool from_v6) {
+  const auto v4 = parse_address(port.container_ipv4);
+  const auto v6 = parse_address(port.container_ipv6);
+  return from_v6 && v6 ? v6 : (v4 ? v4 : v6);
+}
+
+}  // namespace
+
 std::string Proxies::set(const std::string& id, const std::vector<PublishedPort>& ports) {
   std::vector<std::unique_ptr<PortListener>> fresh;
   auto& current = listeners_[id];
@@ -242,9 +253,7 @@ std::string Proxies::set(const std::string& id, const std::vector<PublishedPort>
                                                : std::vector<std::string>{port.host_ip};
     for (const std::string& host : hosts) {
       const auto address = parse_address(host);
-      const auto v4 = parse_address(port.container_ipv4);
-      const auto v6 = parse_address(port.container_ipv6);
-      const auto target = address && address->v6 && v6 ? v6 : (v4 ? v4 : v6);
+      const auto target = address ? target_of(port, address->v6) : std::nullopt;
       if (!address || !target) {
         error = describe(port, host) + ": invalid address";
         break;
@@ -265,7 +274,7 @@ std::string Proxies::set(const std::string& id, const std::vector<PublishedPort>
       }
       auto listener = std::make_unique<PortListener>(
           *this, port, make_endpoint(*target, static_cast<std::uint16_t>(port.container_port)), tcp,
-          std::move(socket));
+          address->v6, std::move(socket));
       if (!listener->start()) {
         error = describe(port, host) + ": " + reason(errno);
         break;
@@ -285,6 +294,34 @@ void Proxies::remove(const std::string& id) {
   if (found == listeners_.end()) return;
   for (auto& listener : found->second) drop_listener(std::move(listener));
   listeners_.erase(found);
+}
+
+std::string Proxies::hand_over(const std::string& from, const std::string& to,
+                               const std::vector<PublishedPort>& ports) {
+  const auto given = listeners_.find(from);
+  if (given != listeners_.end()) {
+    auto moved = std::move(given->second);
+    listeners_.erase(given);
+    for (auto& listener : moved) {
+      const PublishedPort& old = listener->port();
+      const auto match = std::find_if(ports.begin(), ports.end(), [&](const PublishedPort& p) {
+        return p.protocol == old.protocol && p.host_port == old.host_port &&
+               p.host_ip == old.host_ip;
+      });
+      const auto target = match == ports.end() ? std::nullopt : target_of(*match, listener->v6());
+      if (!target) {
+        drop_listener(std::move(listener));
+        continue;
+      }
+      // Datagrams have no connections: the next one goes to the new container.
+      std::erase_if(flows_,
+                    [&](const auto& entry) { return entry.second->listener() == listener.get(); });
+      listener->retarget(*match,
+                         make_endpoint(*target, static_cast<std::uint16_t>(match->container_port)));
+      listeners_[to].push_back(std::move(listener));
+    }
+  }
+  return set(to, ports);
 }
 
 void Proxies::drop_listener(std::unique_ptr<PortListener> listener) {

@@ -19,16 +19,23 @@ class Proxies;
 // One bound socket.
 class PortListener final : public Handler {
  public:
-  PortListener(Proxies& proxies, PublishedPort port, Endpoint target, bool tcp, Fd socket)
+  PortListener(Proxies& proxies, PublishedPort port, Endpoint target, bool tcp, bool v6, Fd socket)
       : proxies_(proxies),
         port_(std::move(port)),
         target_(target),
         tcp_(tcp),
+        v6_(v6),
         socket_(std::move(socket)) {}
   ~PortListener() override;
   bool start();
   void on_event(int fd, std::uint32_t events) override;
   const PublishedPort& port() const { return port_; }
+  // New connections go there from now on.
+  void retarget(PublishedPort port, Endpoint target) {
+    port_ = std::move(port);
+    target_ = target;
+  }
+  bool v6() const { return v6_; }
 
  private:
   void accept();
@@ -37,6 +44,7 @@ class PortListener final : public Handler {
   PublishedPort port_;
   Endpoint target_;
   bool tcp_;
+  bool v6_;  // the address that it is bound to
   Fd socket_;
 };
 
@@ -101,6 +109,10 @@ class Proxies {
   // none; the error text names the port. Connections through ports that stay are kept.
   std::string set(const std::string& id, const std::vector<PublishedPort>& ports);
   void remove(const std::string& id);
+  // The listeners of one container become another's, without a moment in which nobody listens;
+  // connections that are there stay with the container they reached. Then as set().
+  std::string hand_over(const std::string& from, const std::string& to,
+                        const std::vector<PublishedPort>& ports);
   bool tick(std::int64_t now_ms);
 
   // For the handlers.

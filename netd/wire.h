@@ -28,6 +28,7 @@ enum class WireOp : std::uint8_t {
   kSettle = 5,           // forget containers not set on this connection
   kShutDown = 6,
   kReply = 7,
+  kHandOver = 8,  // id that gives, id that takes, the ports of the latter
 };
 
 class WireWriter {

@@ -13,6 +13,8 @@ Verdict evaluate_health(const std::vector<const ObservedContainer*>& replicas,
                         bool running_is_enough) {
   bool pending = replicas.empty();
   for (const ObservedContainer* c : replicas) {
+    if (running_is_enough && c->state == ContainerState::kExited && c->exit_code == 0)
+      continue;  // a job that is done, which Docker Compose takes for a failure
     if (c->state == ContainerState::kExited || c->state == ContainerState::kDead) {
       return {State::kFailed, fmt::format("container {} exited ({})", c->name, c->exit_code),
               c->name};
@@ -63,6 +65,30 @@ Verdict evaluate(Condition condition, const std::string& service,
       return evaluate_completion(service, replicas);
   }
   return {};
+}
+
+Verdict evaluate_replica(const ContainerRef& ref, const ObservedContainer* c, int restarts) {
+  const auto failed = [&](std::string why) {
+    return Verdict{State::kFailed, fmt::format("container {} {}", ref.name, why), ref.name};
+  };
+  if (c == nullptr) return failed("is gone");
+  switch (c->state) {
+    case ContainerState::kExited:
+    case ContainerState::kDead:
+    case ContainerState::kRestarting:
+      return failed(fmt::format("exited ({})", c->exit_code));
+    case ContainerState::kRemoving:
+      return failed("is being removed");
+    case ContainerState::kCreated:
+      return {};
+    case ContainerState::kRunning:
+    case ContainerState::kPaused:
+      break;
+  }
+  if (c->restart_count > restarts) return failed("had to be restarted");
+  if (!c->has_healthcheck) return {State::kMet, {}, {}};
+  if (c->health == HealthStatus::kUnhealthy) return failed("is unhealthy");
+  return {c->health == HealthStatus::kHealthy ? State::kMet : State::kPending, {}, {}};
 }
 
 std::string failure_text(Condition condition, const Verdict& verdict) {

@@ -21,6 +21,10 @@ struct Verdict {
 Verdict evaluate(AwaitCondition::Condition condition, const std::string& service,
                  const std::vector<const ObservedContainer*>& replicas);
 
+// One replica of a rolling update. A crash fails it, also when its restart policy revives it:
+// `restarts` is how many restarts it had at first. `container` null: it is gone.
+Verdict evaluate_replica(const ContainerRef& ref, const ObservedContainer* container, int restarts);
+
 // How the failure of a required condition reads: "dependency failed to start: container demo-db-1
 // is unhealthy".
 std::string failure_text(AwaitCondition::Condition condition, const Verdict& verdict);

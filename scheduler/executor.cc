@@ -12,17 +12,12 @@ namespace stack::scheduler {
 
 namespace {
 
-constexpr Duration kTick = std::chrono::seconds(1);
-// With --wait, a container without a health check has to run for this long: many mistakes end it at
-// once.
-constexpr Duration kSteady = std::chrono::milliseconds(200);
-
 // Stopping and hooks wait for somebody else most of the time: holding them back would only make
 // them add up.
 bool is_limited(const Operation& op) {
   return !std::holds_alternative<StopContainer>(op) && !std::holds_alternative<RunHook>(op) &&
-         !std::holds_alternative<EnsureImage>(op) && !std::holds_alternative<AwaitCondition>(op) &&
-         !std::holds_alternative<Milestone>(op);
+         !std::holds_alternative<EnsureImage>(op) && !std::holds_alternative<DrainContainer>(op) &&
+         !is_waiting(op);
 }
 
 bool is_final_wait(const Operation& op) {
@@ -71,6 +66,7 @@ void Executor::start() {
     for (const std::string& warning : plan_.warnings) progress_(Warning{warning});
     for (const ProgressEvent& event : plan_.kept) progress_(event);
   }
+  began_ = context_.timers.now();
   arm_wait_timeout();
   pump();
 }
@@ -81,6 +77,7 @@ void Executor::cancel() {
   error_ = Error::make(ErrorKind::kCancelled, "cancelled");
   stop_.request_stop();
   for (const int id : std::exchange(awaiting_, {})) settle(id, State::kSkipped);
+  for (const auto& [id, timer] : std::exchange(pauses_, {})) settle(id, State::kSkipped);
   pump();
 }
 
@@ -110,21 +107,31 @@ void Executor::pump() {
 void Executor::launch(int id) {
   state(id).state = State::kRunning;
   Operation& op = step(id).op;
+  state(id).began = context_.timers.now();
   if (std::holds_alternative<Milestone>(op)) {
     settle(id, State::kDone);
-  } else if (auto* await = std::get_if<AwaitCondition>(&op)) {
+  } else if (const auto* await = std::get_if<AwaitCondition>(&op)) {
     begin_await(id, *await);
+  } else if (const auto* replica = std::get_if<AwaitReplica>(&op)) {
+    begin_await(id, *replica);
+  } else if (const auto* gate = std::get_if<UpdateGate>(&op)) {
+    pass_gate(id, *gate);
+  } else if (const auto* pause = std::get_if<Pause>(&op)) {
+    begin_pause(id, *pause);
   } else {
     perform(id);
   }
 }
 
+void Executor::resolve(Operation& op) {
+  ContainerRef* ref = container_of(op);
+  if (ref != nullptr && ref->id.empty() && ref->created_by != 0)
+    ref->id = results_[ref->created_by].id;
+}
+
 void Executor::perform(int id) {
   Step& s = step(id);
-  const auto resolve = [this](ContainerRef& ref) {
-    if (ref.id.empty() && ref.created_by != 0) ref.id = results_[ref.created_by].id;
-  };
-  if (ContainerRef* container = container_of(s.op)) resolve(*container);
+  resolve(s.op);
   if (!s.working.empty()) say(s.progress_id, s.working, ProgressKind::kWorking);
   ++running_;
   if (is_limited(s.op)) ++busy_;
@@ -165,6 +172,9 @@ void Executor::fail(int id, Error error) {
     name = "Container " + container->name;
   }
   if (!name.empty()) say(name, "Error", ProgressKind::kError, error.to_string());
+  if (const ContainerRef* container = container_of(s.op);
+      container != nullptr && plan_.rolls_back.contains(container->service))
+    failed_updates_.insert(container->service);
   if (!error_) error_ = std::move(error);
   settle(id, State::kFailed);
 }
@@ -172,6 +182,7 @@ void Executor::fail(int id, Error error) {
 void Executor::settle(int id, State end) {
   StepState& mine = state(id);
   mine.state = end;
+  mine.ended = context_.timers.now();
   --left_;
   if (is_final_wait(step(id).op)) --final_left_;
   const auto release = [this](int next) {
@@ -205,131 +216,14 @@ void Executor::finish_if_over() {
   Outcome outcome;
   if (error_) outcome.status = std::move(*error_);
   outcome.results = std::move(results_);
+  outcome.failed_updates = std::move(failed_updates_);
+  for (const Step& s : plan_.steps) {
+    const StepState& mine = state(s.id);
+    if (mine.state == State::kDone || mine.state == State::kFailed)
+      outcome.times[s.id] = {mine.began - began_, mine.ended - began_};
+  }
   const Done done = std::exchange(done_, nullptr);
   done(std::move(outcome));
-}
-
-void Executor::arm_wait_timeout() {
-  if (!options_.wait_timeout || deadline_ || final_left_ == 0 || left_ > final_left_) return;
-  deadline_ = context_.timers.after(*options_.wait_timeout, [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self || self->finished_) return;
-    const auto seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(*self->options_.wait_timeout).count();
-    if (!self->error_) {
-      self->error_ = Error::make(ErrorKind::kTimeout,
-                                 fmt::format("application not healthy after {}s", seconds));
-    }
-    for (const int id : std::exchange(self->awaiting_, {})) self->settle(id, State::kFailed);
-    self->pump();
-  });
-}
-
-void Executor::begin_await(int id, AwaitCondition& await) {
-  if (!await.required && state(id).predecessor_failed) {
-    const std::string text =
-        fmt::format("optional dependency \"{}\" failed to start", await.service);
-    if (progress_) progress_(Warning{text});
-    return settle(id, State::kDone);
-  }
-  // A look that is under way may have seen the time before the start.
-  state(id).first_look = looks_ + 1;
-  state(id).began = context_.timers.now();
-  awaiting_.push_back(id);
-  if (!watch_) {
-    watch_ = context_.engine.watch(project_->name, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->look();
-    });
-  }
-  look();
-}
-
-void Executor::look() {
-  if (finished_ || awaiting_.empty()) return;
-  if (looking_) {
-    look_again_ = true;
-    return;
-  }
-  looking_ = true;
-  look_again_ = false;
-  ++looks_;
-  ObserveRequest request;
-  request.project = project_->name;
-  context_.engine.observe(request, [self = shared_from_this()](Result<Observed> observed) {
-    self->looking_ = false;
-    self->looked(std::move(observed));
-    self->pump();
-  });
-}
-
-void Executor::looked(Result<Observed> observed) {
-  if (finished_) return;
-  Replicas replicas;
-  if (observed.ok()) {
-    for (const ObservedContainer& c : observed->containers) {
-      if (!c.one_off) replicas[c.service].push_back(&c);
-    }
-    for (auto& [service, containers] : replicas) containers = one_per_number(containers);
-  }
-  for (const int id : std::vector<int>(awaiting_)) {
-    if (state(id).first_look > looks_) continue;
-    if (!observed.ok()) {
-      std::erase(awaiting_, id);
-      fail(id, observed.error());
-    } else {
-      judge(id, replicas);
-    }
-  }
-  if (awaiting_.empty()) return tick_.reset();
-  // Waits that began meanwhile have not been looked at yet: the tick is for the unexpected only.
-  const bool unseen = std::any_of(awaiting_.begin(), awaiting_.end(),
-                                  [this](int id) { return state(id).first_look > looks_; });
-  const bool soon = std::exchange(look_soon_, false);
-  const Duration delay = look_again_ || unseen ? Duration{} : soon ? kSteady : kTick;
-  tick_ = context_.timers.after(delay, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->look();
-  });
-}
-
-void Executor::judge(int id, const Replicas& all) {
-  const AwaitCondition await = std::get<AwaitCondition>(step(id).op);
-  const auto found = all.find(await.service);
-  const auto replicas =
-      found == all.end() ? std::vector<const ObservedContainer*>{} : found->second;
-  if (!std::exchange(state(id).announced, true)) {
-    for (const auto* c : replicas) say("Container " + c->name, "Waiting", ProgressKind::kWorking);
-  }
-  const Verdict verdict = evaluate(await.condition, await.service, replicas);
-  if (verdict.state == Verdict::State::kPending) return;
-  const bool without_check = std::any_of(replicas.begin(), replicas.end(),
-                                         [](const auto* c) { return !c->has_healthcheck; });
-  if (verdict.state == Verdict::State::kMet && await.final && without_check &&
-      await.condition == AwaitCondition::Condition::kRunningOrHealthy &&
-      context_.timers.now() - state(id).began < kSteady) {
-    look_soon_ = true;
-    return;
-  }
-  std::erase(awaiting_, id);
-  if (verdict.state == Verdict::State::kMet) {
-    const char* word = await.condition == AwaitCondition::Condition::kCompleted ? "Exited"
-                       : await.condition == AwaitCondition::Condition::kStarted ? "Started"
-                                                                                : "Healthy";
-    for (const auto* c : replicas) say("Container " + c->name, word, ProgressKind::kDone);
-    return settle(id, State::kDone);
-  }
-  const std::string container = "Container " + verdict.container;
-  if (!await.required) {
-    const std::string text =
-        await.condition == AwaitCondition::Condition::kCompleted
-            ? "optional dependency " + verdict.reason.substr(verdict.reason.find('"'))
-            : fmt::format("optional dependency \"{}\" failed to start", await.service);
-    say(container, "Skipped: " + text, ProgressKind::kWarning);
-    if (progress_) progress_(Warning{text + ": " + verdict.reason});
-    return settle(id, State::kDone);
-  }
-  say(container, "Error", ProgressKind::kError, verdict.reason);
-  if (!error_) error_ = Error::conflict(failure_text(await.condition, verdict));
-  settle(id, State::kFailed);
 }
 
 void Executor::say(const std::string& id, const std::string& status, ProgressKind kind,

@@ -12,7 +12,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
+#include <utility>
 
 #include "base/error.h"
 #include "scheduler/engine.h"
@@ -35,6 +37,9 @@ struct RunContext {
 struct Outcome {
   Status status = ok_status();
   std::map<int, OperationResult> results;  // by step
+  std::set<std::string> failed_updates;    // services whose rolling update did not succeed
+  std::map<int, std::pair<Duration, Duration>>
+      times;  // begin and end of the steps that ran, from the start
 };
 
 class Executor : public std::enable_shared_from_this<Executor> {
@@ -61,8 +66,10 @@ class Executor : public std::enable_shared_from_this<Executor> {
     std::vector<int> followers;       // steps that come after it
     std::vector<int> observers;       // steps that come when it is over
     unsigned first_look = 0;          // await: looks that count
-    TimePoint began{};                // await
-    bool announced = false;           // await: "Waiting" was said
+    TimePoint began{};
+    TimePoint ended{};
+    int restarts = 0;        // await replica: at the first look
+    bool announced = false;  // await: "Waiting" was said
   };
 
   Executor(RunContext context, ProjectPtr project, Plan plan, Options options,
@@ -79,11 +86,17 @@ class Executor : public std::enable_shared_from_this<Executor> {
   void fail(int id, Error error);
   void finish_if_over();
 
-  void begin_await(int id, AwaitCondition& await);
+  void resolve(Operation& op);
+  void begin_await(int id, const AwaitCondition& await);
+  void begin_await(int id, const AwaitReplica& await);
+  void begin_looking(int id);
+  void pass_gate(int id, const UpdateGate& gate);
+  void begin_pause(int id, const Pause& pause);
   void look();
   void looked(Result<Observed> observed);
   using Replicas = std::map<std::string_view, std::vector<const ObservedContainer*>>;
   void judge(int id, const Replicas& all);
+  void judge(int id, const Observed& observed);
   void arm_wait_timeout();
   void say(const std::string& id, const std::string& status, ProgressKind kind,
            const std::string& text = {});
@@ -101,6 +114,10 @@ class Executor : public std::enable_shared_from_this<Executor> {
   std::vector<int> awaiting_;
   std::map<int, OperationResult> results_;
   std::optional<Error> error_;
+  std::map<std::string, int> update_failures_;  // by service
+  std::set<std::string> failed_updates_;
+  std::map<int, Subscription> pauses_;
+  TimePoint began_{};
   std::stop_source stop_;
   bool cancelled_ = false;
   bool pumping_ = false;

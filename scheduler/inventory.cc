@@ -1,5 +1,7 @@
 #include "scheduler/inventory.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <tuple>
 
@@ -47,7 +49,7 @@ Containers one_per_number(const Containers& replicas) {
     const auto replaced = c.labels.find(kReplaceLabel);
     const bool temporary =
         replaced != c.labels.end() && c.name != replaced->second && c.name.find('_') == 12;
-    return std::tuple(is_active(c), !temporary, c.created_at);
+    return std::tuple(is_active(c), !c.standby, !temporary, c.created_at);
   };
   std::map<int, const ObservedContainer*> chosen;
   for (const ObservedContainer* c : replicas) {
@@ -57,6 +59,16 @@ Containers one_per_number(const Containers& replicas) {
   Containers result;
   for (const auto& [number, c] : chosen) result.push_back(c);
   return result;
+}
+
+Status check_directory(const compose::Project& project, const Observed& observed) {
+  if (!observed.other_directory) return ok_status();
+  return Error::conflict(fmt::format("project \"{}\" is that of {}, not of {}", project.name,
+                                     *observed.other_directory, project.working_dir))
+      .fix(fmt::format("Give this one another name (`name:` in the file, or -p NAME), or take the "
+                       "other one down: "
+                       "`stack --project-directory {} down`.",
+                       *observed.other_directory));
 }
 
 ContainerRef ref_of(const ObservedContainer& c) { return {c.id, c.name, c.service, c.number, 0}; }

@@ -31,6 +31,9 @@ Inventory take_inventory(const compose::Project& project, const Observed& observ
 // run: the one that does, else the one that has its proper name. Sorted by number.
 Containers one_per_number(const Containers& replicas);
 
+// An error when another directory's project has this name: its containers are not ours to touch.
+Status check_directory(const compose::Project& project, const Observed& observed);
+
 ContainerRef ref_of(const ObservedContainer& container);
 // Something runs in it, or will again by itself: there is something to stop.
 bool is_active(const ObservedContainer& container);

@@ -5,6 +5,11 @@
 
 namespace stack::scheduler {
 
+std::string label_of(const Labels& labels, const std::string& key) {
+  const auto it = labels.find(key);
+  return it == labels.end() ? std::string() : it->second;
+}
+
 std::string container_name(const compose::Project& project, const compose::Service& service,
                            int number) {
   if (!service.container_name.empty()) return service.container_name;

@@ -28,6 +28,9 @@ inline constexpr const char* kVolumeLabel = "com.docker.compose.volume";
 inline constexpr const char* kReplaceLabel = "com.docker.compose.replace";
 inline constexpr const char* kComposeVersion = "2.40.3";  // whose behaviour this is
 
+// "" when it is not there.
+std::string label_of(const Labels& labels, const std::string& key);
+
 std::string container_name(const compose::Project& project, const compose::Service& service,
                            int number);
 // "<project>-<service>" when the service is only built.

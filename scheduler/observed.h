@@ -2,13 +2,16 @@
 // objects are all in here, and choosing among them is the reconciler's job. Plain values.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "compose/project.h"
 
 namespace stack::scheduler {
 
@@ -40,12 +43,20 @@ struct ObservedContainer {
   bool has_healthcheck = false;
   int exit_code = 0;
   int restart_count = 0;
+  bool standby = false;         // runs without the service's names and ports: TakeOver
   bool stop_requested = false;  // stopped by a command since its last start
-  std::string config_hash;      // label com.docker.compose.config-hash
-  std::string image_id;         // label com.docker.compose.image
-  std::string image;            // the reference it was created from
-  std::string depends_on;       // label text: "db:service_healthy:true,cache:service_started:false"
-  std::string working_dir;      // label com.docker.compose.project.working_dir
+  // Why it is as it is, for people.
+  std::string error;           // of the last start that failed
+  std::string restart_reason;  // "exited (1), restart policy always", or why it is not restarted
+  bool oom_killed = false;
+  int failing_streak = 0;              // health probes in a row
+  std::string probe_output;            // of the last one that failed
+  std::vector<std::string> published;  // "0.0.0.0:8080->80/tcp", while it runs
+  std::string config_hash;             // label com.docker.compose.config-hash
+  std::string image_id;                // label com.docker.compose.image
+  std::string image;                   // the reference it was created from
+  std::string depends_on;   // label text: "db:service_healthy:true,cache:service_started:false"
+  std::string working_dir;  // label com.docker.compose.project.working_dir
   // Network name -> network id, of every network it is attached to or will be when it starts.
   std::map<std::string, std::string> networks;
   std::vector<ObservedMount> mounts;
@@ -77,6 +88,18 @@ struct Observed {
   std::map<std::string, ObservedVolume> volumes;    // by name
   std::map<std::string, std::string>
       image_ids;  // reference -> "sha256:..."; a missing image has no entry
+  std::map<std::string, WallTime>
+      image_ages;  // reference -> when it was last pulled, built or tagged
+  std::map<std::string, std::string>
+      file_digests;  // path -> SHA-256, of the files that can be read
+  WallTime now{};
+  // Another directory whose project has this name and is still there, with its containers here.
+  std::optional<std::string> other_directory;
+  // The definition that a container was made from, by its service and hash, as far as it is
+  // remembered: only to say what changed. May be empty.
+  std::function<std::shared_ptr<const compose::Service>(const std::string& service,
+                                                        const std::string& config_hash)>
+      declared_before;
 };
 
 // What to look at: everything that carries the project's label, and these objects by name whatever
@@ -86,6 +109,8 @@ struct ObserveRequest {
   std::vector<std::string> images;  // references whose ids are asked for
   std::vector<std::string> networks;
   std::vector<std::string> volumes;
+  std::vector<std::string> files;  // whose digests are asked for
+  std::string working_dir;         // of the project; empty: known by name only
 };
 
 }  // namespace stack::scheduler

@@ -2,16 +2,26 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
+
+#include "compose/project.h"
 
 namespace stack::scheduler {
 
 enum class Verb { kStart, kStop, kRestart, kKill, kPause, kUnpause, kRemove };
 
 enum class PullPolicy { kFromFile, kAlways, kMissing, kNever };
+
+// A declaration that ran well, to go back to when an update with failure_action rollback fails.
+struct Fallback {
+  std::shared_ptr<const compose::Project> project;
+  std::map<std::string, std::string> images;  // service -> image id
+  std::string name;                           // "revision 12"
+};
 
 struct UpOptions {
   std::vector<std::string> services = {};  // empty: all
@@ -32,9 +42,19 @@ struct UpOptions {
   std::optional<int> timeout = {};  // seconds
   bool wait = false;
   std::optional<int> wait_timeout = {};  // seconds; 0 and not set: no limit
-  bool recreate_volumes = false;  // the answer to "exists but doesn't match configuration. Recreate
-                                  // (data will be lost)?"
+  // Volumes whose definition changed: all are made anew (data is lost), these are, or the run ends
+  // with the questions and nothing done. Otherwise they stay as they are.
+  bool recreate_all_volumes = false;
+  std::set<std::string> recreate_volumes = {};  // names
+  bool ask = false;
   bool dry_run = false;
+  std::string expected =
+      {};  // fingerprint of the plan that the user has seen: refused when it is another now
+  // An earlier declaration comes back: rollback_config counts in place of update_config, and these
+  // are the images that it ran (service -> id), whatever their references mean today.
+  bool rollback = false;
+  std::optional<Fallback> fallback = {};
+  std::map<std::string, std::string> pinned_images = {};
   // Supervision: create and start what is missing, leave whatever exists as it is.
   bool only_missing = false;
   std::map<std::string, std::set<int>> missing_numbers = {};  // which replicas should exist

@@ -4,6 +4,8 @@
 
 #include <type_traits>
 
+#include "compose/units.h"
+
 namespace stack::scheduler {
 
 namespace {
@@ -37,8 +39,24 @@ struct Printer {
   std::string operator()(const RenameContainer& o) const {
     return fmt::format("rename container {} to {}", o.container.name, o.to);
   }
+  std::string operator()(const TakeOver& o) const {
+    if (o.from.id.empty()) return fmt::format("publish container {}", o.container.name);
+    return fmt::format("hand {} over to container {}", o.from.name, o.container.name);
+  }
+  std::string operator()(const DrainContainer& o) const {
+    return fmt::format("drain container {} for at most {}s", o.container.name, o.seconds);
+  }
+  std::string operator()(const AwaitReplica& o) const {
+    if (o.monitor <= Duration{}) return fmt::format("await container {} ready", o.container.name);
+    return fmt::format("watch container {} for {}", o.container.name,
+                       compose::duration_text(o.monitor));
+  }
+  std::string operator()(const UpdateGate& o) const {
+    return fmt::format("go on updating {}", o.service);
+  }
+  std::string operator()(const Pause& o) const { return "pause " + compose::duration_text(o.time); }
   std::string operator()(const StartContainer& o) const {
-    return "start container " + o.container.name;
+    return "start container " + o.container.name + (o.standby ? " on standby" : "");
   }
   std::string operator()(const StopContainer& o) const {
     std::string text = "stop container " + o.container.name;
@@ -91,6 +109,12 @@ std::string_view to_string(AwaitCondition::Condition condition) {
   return "";
 }
 
+bool is_waiting(const Operation& op) {
+  return std::holds_alternative<AwaitCondition>(op) || std::holds_alternative<Milestone>(op) ||
+         std::holds_alternative<AwaitReplica>(op) || std::holds_alternative<UpdateGate>(op) ||
+         std::holds_alternative<Pause>(op);
+}
+
 std::string to_string(const Operation& op) { return std::visit(Printer{}, op); }
 
 std::string to_string(const Step& step) {
@@ -99,6 +123,12 @@ std::string to_string(const Step& step) {
   if (!step.after.empty()) text += " after " + id_list(step.after);
   if (!step.settled.empty()) text += " once over " + id_list(step.settled);
   return text;
+}
+
+int count_changes(const Plan& plan) {
+  int changes = 0;
+  for (const Step& step : plan.steps) changes += is_waiting(step.op) ? 0 : 1;
+  return changes;
 }
 
 std::string to_text(const Plan& plan) {

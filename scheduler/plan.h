@@ -10,11 +10,14 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/clock.h"
 #include "compose/project.h"
+#include "scheduler/change.h"
 #include "scheduler/progress.h"
 
 namespace stack::scheduler {
@@ -96,6 +99,20 @@ struct RenameContainer {
 };
 struct StartContainer {
   ContainerRef container;
+  // It runs without the service's names and published ports, until TakeOver.
+  bool standby = false;
+};
+// The names and published ports of the service go from one container to the other, at once for all
+// who come anew; connections that are there stay. The one that gives is then on standby. `from`
+// without an id: nobody has them.
+struct TakeOver {
+  ContainerRef container;
+  ContainerRef from;
+};
+// Waits until nobody is connected to the container any longer, for so many seconds at most.
+struct DrainContainer {
+  ContainerRef container;
+  int seconds = 0;
 };
 // Sends the container's stop signal, kills after the timeout, and waits for its end. Not running is
 // fine.
@@ -132,6 +149,23 @@ struct AwaitCondition {
   bool required = true;  // false: a failure is a warning, and what comes after goes on
   bool final = false;    // of --wait: its time limit counts when nothing else is left to do
 };
+// One replica of a rolling update: ready (`monitor` 0) is healthy, or running for a moment when
+// there is no health check; with `monitor` it must stay so for that long. Done by the executor, as
+// the next two.
+struct AwaitReplica {
+  ContainerRef container;
+  std::string service;
+  Duration monitor{};
+  int allowed = 0;  // failures of the service's update that are only warned about
+};
+// Lets the next replicas go unless more than `allowed` have failed.
+struct UpdateGate {
+  std::string service;
+  int allowed = 0;
+};
+struct Pause {
+  Duration time{};
+};
 // Joins many steps to one, so that edges stay few; nothing to do.
 struct Milestone {
   std::string what;
@@ -141,13 +175,17 @@ using Operation =
     std::variant<EnsureImage, RemoveImage, CreateNetwork, RemoveNetwork, ConnectNetwork,
                  DisconnectNetwork, CreateVolume, RemoveVolume, CreateContainer, RenameContainer,
                  StartContainer, StopContainer, KillContainer, PauseContainer, UnpauseContainer,
-                 RemoveContainer, RunHook, AwaitCondition, Milestone>;
+                 RemoveContainer, RunHook, AwaitCondition, Milestone, TakeOver, DrainContainer,
+                 AwaitReplica, UpdateGate, Pause>;
+// Done by the executor, never given to an engine.
+bool is_waiting(const Operation& op);
 
 struct Step {
   int id = 0;
   Operation op;
   std::string cause;
-  std::vector<int> after;    // these have succeeded
+  std::vector<Change> changes = {};  // the cause in parts, when it is a changed definition
+  std::vector<int> after;            // these have succeeded
   std::vector<int> settled;  // these are over, well or not: teardown goes on, optional dependencies
                              // do not hold back
   std::string progress_id;   // empty: silent
@@ -155,14 +193,22 @@ struct Step {
   std::string done;
 };
 
+// What only the user can decide.
+struct Question {
+  std::string volume;  // would be made anew, and its data lost
+  std::string text;
+};
+
 struct Plan {
   std::vector<Step> steps;
   std::vector<ProgressEvent>
       kept;  // what is already as it should be: "Container proj-web-1" Running
   std::vector<std::string> warnings;
+  std::vector<Question> questions;    // to be answered before anything is done
   std::vector<ContainerRef> targets;  // what the command was about, as it is afterwards
   std::vector<ContainerRef>
-      replicas;  // up: every replica that it leaves, those of dependencies too
+      replicas;                      // up: every replica that it leaves, those of dependencies too
+  std::set<std::string> rolls_back;  // services whose failed update is to be taken back
 
   bool empty() const { return steps.empty(); }
 };
@@ -171,6 +217,9 @@ std::string to_string(const Operation& op);  // "create network demo_default"
 std::string to_string(const Step& step);     // one line without its end
 std::string to_text(const Plan& plan);       // warnings as "! text", then steps, a line each
 std::string_view to_string(AwaitCondition::Condition condition);
+
+// Steps that change something: not those that only wait.
+int count_changes(const Plan& plan);
 
 // The container that an operation works on, or nullptr.
 ContainerRef* container_of(Operation& op);

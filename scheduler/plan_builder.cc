@@ -21,8 +21,15 @@ int PlanBuilder::add(Operation op, std::string cause, std::vector<int> after, St
   tidy(after);
   tidy(settled);
   const int id = static_cast<int>(plan_.steps.size()) + 1;
-  plan_.steps.push_back({id, std::move(op), std::move(cause), std::move(after), std::move(settled),
-                         std::move(words.id), std::move(words.working), std::move(words.done)});
+  plan_.steps.push_back({id,
+                         std::move(op),
+                         std::move(cause),
+                         {},
+                         std::move(after),
+                         std::move(settled),
+                         std::move(words.id),
+                         std::move(words.working),
+                         std::move(words.done)});
   return id;
 }
 

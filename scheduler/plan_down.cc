@@ -152,10 +152,6 @@ Result<Plan> plan_down(const compose::Project& project, const Observed& observed
 compose::Project project_from_labels(const std::string& name, const Observed& observed) {
   compose::Project project;
   project.name = name;
-  const auto label = [](const Labels& labels, const char* key) {
-    const auto it = labels.find(key);
-    return it == labels.end() ? std::string() : it->second;
-  };
   for (const ObservedContainer& c : observed.containers) {
     if (c.service.empty()) continue;
     compose::Service& service = project.services[c.service];
@@ -165,18 +161,18 @@ compose::Project project_from_labels(const std::string& name, const Observed& ob
     if (service.depends_on.empty()) service.depends_on = parse_depends_on(c.depends_on);
     if (project.working_dir.empty()) {
       project.working_dir = c.working_dir;
-      std::string files = label(c.labels, kConfigFilesLabel);
+      std::string files = label_of(c.labels, kConfigFilesLabel);
       if (!files.empty()) project.config_files = {std::move(files)};
     }
   }
   for (const auto& [network_name, network] : observed.networks) {
-    const std::string key = label(network.labels, kNetworkLabel);
-    if (!key.empty() && label(network.labels, kProjectLabel) == name)
+    const std::string key = label_of(network.labels, kNetworkLabel);
+    if (!key.empty() && label_of(network.labels, kProjectLabel) == name)
       project.networks[key].name = network_name;
   }
   for (const auto& [volume_name, volume] : observed.volumes) {
-    const std::string key = label(volume.labels, kVolumeLabel);
-    if (!key.empty() && label(volume.labels, kProjectLabel) == name)
+    const std::string key = label_of(volume.labels, kVolumeLabel);
+    if (!key.empty() && label_of(volume.labels, kProjectLabel) == name)
       project.volumes[key].name = volume_name;
   }
   return project;

@@ -1,7 +1,11 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 
+#include "compose/units.h"
 #include "scheduler/graph.h"
+#include "scheduler/inputs.h"
 #include "scheduler/inventory.h"
 #include "scheduler/labels.h"
 #include "scheduler/plan_builder.h"
@@ -23,6 +27,28 @@ std::string policy_of(const compose::Service& service, PullPolicy chosen) {
       break;
   }
   return service.pull_policy;
+}
+
+// After how long an image is pulled again: daily, weekly, every_<duration>.
+std::optional<Duration> refresh_interval(const std::string& policy) {
+  using std::chrono::hours;
+  if (policy == "daily") return hours(24);
+  if (policy == "weekly") return hours(24 * 7);
+  if (!policy.starts_with("every_")) return std::nullopt;
+  const auto interval = compose::parse_duration(policy.substr(6));
+  return interval.ok() ? std::optional<Duration>(*interval) : std::nullopt;
+}
+
+// Why an image that is there is pulled again, or nothing.
+std::string refresh_cause(const std::string& policy, const std::string& reference,
+                          const Observed& observed) {
+  if (policy == "always") return "pull_policy is always";
+  const auto interval = refresh_interval(policy);
+  const auto since = observed.image_ages.find(reference);
+  if (!interval || since == observed.image_ages.end()) return {};
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(observed.now - since->second);
+  if (age < *interval) return {};
+  return fmt::format("pull_policy is {} and it is {} old", policy, compose::duration_text(age));
 }
 
 StepWords image_words(const EnsureImage& op) {
@@ -61,6 +87,8 @@ ObserveRequest what_to_observe(const compose::Project& project) {
   request.images.assign(images.begin(), images.end());
   for (const auto& [key, network] : project.networks) request.networks.push_back(network.name);
   for (const auto& [key, volume] : project.volumes) request.volumes.push_back(volume.name);
+  request.files = input_files(project);
+  request.working_dir = project.working_dir;
   return request;
 }
 
@@ -95,9 +123,9 @@ Result<Plan> plan_images(const compose::Project& project, const Observed& observ
     }
     const bool forced = op.build == Build::kYes && (options.build || policy == "build");
     if (!service.image.empty() && policy != "never" && policy != "build" && !forced) {
-      const bool always = policy == "always";
-      op.pull = always || (!present && (service.build || !built.contains(reference)));
-      if (always) cause = "pull_policy is always";
+      const std::string refresh = refresh_cause(policy, reference, observed);
+      op.pull = !refresh.empty() || (!present && (service.build || !built.contains(reference)));
+      if (!refresh.empty()) cause = refresh;
     }
     if (op.pull && service.build && !options.no_build) op.build = Build::kIfPullFails;
     if (!op.pull && op.build == Build::kNo) continue;

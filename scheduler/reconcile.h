@@ -43,6 +43,10 @@ Result<Plan> plan_build(const compose::Project& project, const ImageOptions& opt
 Result<Plan> plan_pull(const compose::Project& project, const Observed& observed,
                        const ImageOptions& options);
 
+// Of a plan and the world that it was made for, 64 hexadecimal digits: another one means that one
+// of them moved.
+std::string fingerprint(const Plan& plan, const Observed& observed);
+
 // The project as the labels tell it, for commands without a file.
 compose::Project project_from_labels(const std::string& name, const Observed& observed);
 

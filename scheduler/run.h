@@ -17,6 +17,7 @@
 #include "scheduler/plan.h"
 #include "scheduler/progress.h"
 #include "scheduler/timers.h"
+#include "scheduler/timing.h"
 
 namespace stack::scheduler {
 
@@ -32,6 +33,9 @@ struct RunResult {
       containers;  // of the selected services, by name, as they are afterwards
   std::map<std::string, std::string> images;  // build: service -> image id
   ContainerSummary created;                   // run: the one-off
+  std::vector<Question> questions;            // up with `ask`: nothing was done, these come first
+  std::vector<TimedStep> times;               // of the steps that ran
+  std::string fingerprint;                    // dry run
   Plan plan;                                  // what was done, or with dry_run what would be
 };
 using RunDone = std::function<void(Result<RunResult>)>;

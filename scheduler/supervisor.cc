@@ -90,7 +90,7 @@ RunHandle Supervisor::up(ProjectPtr project, UpOptions options, ProgressSink pro
                     std::move(over));
   };
   auto keep = [project, keeps](Entry& e, const Result<RunResult>& result) {
-    if (!keeps || !result.ok()) return;
+    if (!keeps || !result.ok() || !result->questions.empty()) return;
     e.kept.project = project;
     std::erase_if(e.kept.replicas,
                   [&](const auto& item) { return !project->services.contains(item.first); });

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "compose/config_hash.h"
+#include "scheduler/inputs.h"
 #include "scheduler/labels.h"
+#include "scheduler/plan_verbs.h"
 #include "scheduler/up_planner.h"
 
 namespace stack::scheduler {
@@ -17,9 +20,20 @@ struct Claim {
   int number = 0;
   const ObservedContainer* keeper = nullptr;
   Containers leftovers;
-  std::optional<std::string> diverged;
+  bool diverged = false;
+  std::string cause;
+  std::vector<Change> changes;
   int cleared = 0;  // step after which the leftovers are gone
 };
+
+// The one that a newcomer on standby was about to take over from, when a replacement was cut short.
+const ObservedContainer* predecessor_of(const Claim& claim) {
+  if (claim.keeper == nullptr || !claim.keeper->standby || claim.diverged) return nullptr;
+  for (const ObservedContainer* c : claim.leftovers) {
+    if (is_active(*c) && !c->standby) return c;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -29,64 +43,10 @@ bool UpPlanner::runs(const ObservedContainer& c) const {
 
 Status UpPlanner::require_image(const compose::Service& service) const {
   const std::string reference = image_reference(project_, service);
-  if (!images_ready_ || observed_.image_ids.contains(reference)) return ok_status();
+  if (!images_ready_ || image_id_of(service)) return ok_status();
   return Error::not_found("No such image: " + reference)
       .fix(service.build ? "Build it: `stack build " + service.name + "`, or leave out --no-build."
                          : "Pull, load or build it first, or allow pulling with `--pull missing`.");
-}
-
-std::optional<std::string> UpPlanner::divergence(const compose::Service& service,
-                                                 const ObservedContainer& c,
-                                                 const std::string& hash) const {
-  if (options_.only_missing || options_.no_recreate) return std::nullopt;
-  const bool force = named(service.name) ? options_.force_recreate || options_.renew_anon_volumes
-                                         : options_.always_recreate_deps;
-  if (force) {
-    return !named(service.name)      ? "--always-recreate-deps"
-           : options_.force_recreate ? "--force-recreate"
-                                     : "--renew-anon-volumes";
-  }
-  if (c.config_hash != hash) return "its configuration changed";
-  const auto image = observed_.image_ids.find(image_reference(project_, service));
-  if (image != observed_.image_ids.end() && c.image_id != image->second) return "its image changed";
-
-  for (const auto& [key, options] : service.networks) {
-    const auto network = project_.networks.find(key);
-    if (network == project_.networks.end()) continue;
-    const std::string& name = network->second.name;
-    const auto existing = observed_.networks.find(name);
-    const auto attached = c.networks.find(name);
-    // Who is on a network that is replaced is put on the new one; who has been taken off already,
-    // by a replacement that was cut short, is not.
-    const bool moves = replaced_networks_.contains(name);
-    if (attached == c.networks.end() || existing == observed_.networks.end() ||
-        (!moves && attached->second != existing->second.id)) {
-      return fmt::format("it is not attached to network {}", name);
-    }
-  }
-  for (const compose::MountConfig& mount : service.volumes) {
-    if (mount.type != "volume" || mount.source.empty()) continue;
-    const auto volume = project_.volumes.find(mount.source);
-    if (volume == project_.volumes.end()) continue;
-    const bool mounted = std::any_of(c.mounts.begin(), c.mounts.end(), [&](const ObservedMount& m) {
-      return m.volume == volume->second.name && m.target == mount.target;
-    });
-    if (!mounted)
-      return fmt::format("volume {} is not mounted at {}", volume->second.name, mount.target);
-  }
-  for (const std::string& base : joined_services(service)) {
-    const auto state = services_.find(base);
-    if (state == services_.end()) continue;
-    if (state->second.replaced) return fmt::format("it shares with {}, which is replaced", base);
-    const auto& replicas = state->second.replicas;
-    const bool joined = replicas.empty() ||
-                        std::any_of(c.joined.begin(), c.joined.end(), [&](const std::string& id) {
-                          return std::any_of(replicas.begin(), replicas.end(),
-                                             [&](const Replica& r) { return r.ref.id == id; });
-                        });
-    if (!joined) return fmt::format("it shares with a container of {} that is gone", base);
-  }
-  return std::nullopt;
 }
 
 std::vector<int> UpPlanner::before_creating(const std::string& name) const {
@@ -142,16 +102,23 @@ CreateContainer UpPlanner::creation(const compose::Service& service, int number)
   create.service = service.name;
   create.number = number;
   create.name = container_name(project_, service, number);
-  create.image = image_reference(project_, service);
+  const auto pinned = options_.pinned_images.find(service.name);
+  create.image =
+      pinned != options_.pinned_images.end() ? pinned->second : image_reference(project_, service);
   create.labels = container_labels(project_, service, graph_.dependencies.at(service.name), number,
                                    hashes_.at(service.name));
+  if (const std::string inputs = inputs_of(project_, service, observed_.file_digests);
+      !inputs.empty()) {
+    create.labels[kInputsLabel] = inputs;
+  }
   return create;
 }
 
 Status UpPlanner::create_replica(const compose::Service& service, ServiceState& state, int number,
-                                 const ObservedContainer* old, const std::string& cause,
+                                 const ObservedContainer* old, const Divergence& why,
                                  int after_leftovers) {
   TRY(require_image(service));
+  const std::string& cause = why.cause;
   CreateContainer create = creation(service, number);
   const std::string name = create.name;
   std::vector<int> after = before_creating(service.name);
@@ -160,12 +127,14 @@ Status UpPlanner::create_replica(const compose::Service& service, ServiceState& 
   if (old == nullptr) {
     const int created =
         builder_.add(std::move(create), cause, after, container_words(name, "Creating", "Created"));
-    state.replicas.push_back({{"", name, service.name, number, created}, nullptr, true, false});
+    state.replicas.push_back({.ref = {"", name, service.name, number, created}, .start = true});
     create_steps_.push_back(created);
     return ok_status();
   }
 
-  after.push_back(stop_restarting_dependents(service.name));
+  const bool beside = is_active(*old) && starts_first(service);
+  const bool rolling = beside || (is_active(*old) && update_config(service) != nullptr);
+  if (!rolling) after.push_back(stop_restarting_dependents(service.name));
   create.replaces = ref_of(*old);
   create.inherit_anonymous_volumes = !options_.renew_anon_volumes;
   create.name = fmt::format("{}_{}", old->id.substr(0, 12), name);
@@ -173,7 +142,14 @@ Status UpPlanner::create_replica(const compose::Service& service, ServiceState& 
   ContainerRef ref = {"", create.name, service.name, number, 0};
   ref.created_by =
       builder_.add(std::move(create), cause, after, container_words(name, "Recreate", ""));
+  builder_.plan().steps.back().changes = why.changes;
   int last = ref.created_by;
+  if (rolling) {
+    create_steps_.push_back(last);
+    state.replicas.push_back(
+        {.ref = std::move(ref), .start = true, .predecessor = old, .beside = beside});
+    return ok_status();
+  }
   if (is_active(*old) && !stopped_ids_.contains(old->id)) {
     last = builder_.add(StopContainer{ref_of(*old), options_.timeout}, "it is replaced", {last});
   }
@@ -181,14 +157,30 @@ Status UpPlanner::create_replica(const compose::Service& service, ServiceState& 
   last = builder_.add(RenameContainer{ref, name}, "the old container is gone", {last},
                       container_words(name, "", "Recreated"));
   ref.name = name;
-  state.replicas.push_back({std::move(ref), nullptr, true, false});
+  state.replicas.push_back({.ref = std::move(ref), .start = true});
   create_steps_.push_back(last);
   return ok_status();
 }
 
+// A job with `rerun: changed` that ended well; what changed since has made it a replacement
+// already.
+bool UpPlanner::stays_done(const compose::Service& service, const ObservedContainer& c) const {
+  return service.x_stack.rerun == "changed" && c.state == ContainerState::kExited &&
+         c.exit_code == 0 && !c.stop_requested && !stopped_ids_.contains(c.id);
+}
+
+int UpPlanner::stop_and_remove(const compose::Service& service, const ObservedContainer& c,
+                               const std::string& cause) {
+  std::vector<int> settled;
+  std::vector<int> after = resources_;
+  if (is_active(c) && !service.pre_stop.empty())
+    settled = {add_pre_stop_hooks(builder_, service, c, std::exchange(after, {}))};
+  return builder_.stop_and_remove(c, options_.timeout, false, cause, after, settled);
+}
+
 void UpPlanner::keep_replica(const compose::Service& service, ServiceState& state,
                              const ObservedContainer& c, int after_leftovers) {
-  Replica replica{ref_of(c), &c, false, false};
+  Replica replica{.ref = ref_of(c), .observed = &c};
   const std::string name = container_name(project_, service, c.number);
   if (c.name != name && c.labels.contains(kReplaceLabel)) {
     std::vector<int> after = resources_;
@@ -202,6 +194,14 @@ void UpPlanner::keep_replica(const compose::Service& service, ServiceState& stat
     replica.start = c.state == ContainerState::kCreated;
   } else if (c.state == ContainerState::kPaused && !stopped_ids_.contains(c.id)) {
     replica.start = replica.unpause = true;
+  } else if (stays_done(service, c)) {
+    builder_.plan().kept.push_back({"Container " + name,
+                                    "Exited",
+                                    ProgressKind::kDone,
+                                    "nothing changed since it ended",
+                                    {},
+                                    0,
+                                    0});
   } else if (runs(c)) {
     builder_.plan().kept.push_back(
         {"Container " + name, "Running", ProgressKind::kDone, {}, {}, 0, 0});
@@ -214,11 +214,7 @@ void UpPlanner::keep_replica(const compose::Service& service, ServiceState& stat
 Status UpPlanner::plan_create(const std::string& name) {
   const compose::Service& service = project_.services.at(name);
   ServiceState& state = services_[name];
-  if (service.provider) {
-    builder_.plan().warnings.push_back(fmt::format(
-        "service \"{}\": `provider` is not supported yet, the service is not started", name));
-    return ok_status();
-  }
+  if (service.provider) return ok_status();  // the user's side ran it: cli/provider.h
   const int expected = TRY(scale_of(service));
   const std::string& hash = hashes_[name] = compose::config_hash(service);
   const std::size_t steps_before = create_steps_.size();
@@ -235,16 +231,24 @@ Status UpPlanner::plan_create(const std::string& name) {
       continue;
     }
     auto diverged = divergence(service, *c, hash);
+    const auto keep = [&] {
+      claim.keeper = c;
+      claim.diverged = diverged.has_value();
+      if (!diverged) return;
+      claim.cause = std::move(diverged->cause);
+      claim.changes = std::move(diverged->changes);
+    };
+    // A newcomer that waits to take over counts as the replica only while it runs and is what is
+    // declared.
     const auto rank = [](const ObservedContainer& x, bool fresh) {
-      return std::tuple(fresh, is_active(x), x.created_at);
+      return std::tuple(fresh && (!x.standby || is_active(x)), is_active(x), !x.standby,
+                        x.created_at);
     };
     if (claim.keeper == nullptr) {
-      claim.keeper = c;
-      claim.diverged = std::move(diverged);
+      keep();
     } else if (rank(*c, !diverged) > rank(*claim.keeper, !claim.diverged)) {
       claim.leftovers.push_back(claim.keeper);
-      claim.keeper = c;
-      claim.diverged = std::move(diverged);
+      keep();
     } else {
       claim.leftovers.push_back(c);
     }
@@ -254,14 +258,16 @@ Status UpPlanner::plan_create(const std::string& name) {
   std::vector<Claim*> order;
   for (auto& [number, claim] : claims) order.push_back(&claim);
   std::stable_sort(order.begin(), order.end(), [](const Claim* a, const Claim* b) {
-    return std::tuple(a->keeper == nullptr, a->diverged.has_value(), a->number) <
-           std::tuple(b->keeper == nullptr, b->diverged.has_value(), b->number);
+    return std::tuple(a->keeper == nullptr, a->diverged, a->number) <
+           std::tuple(b->keeper == nullptr, b->diverged, b->number);
   });
 
   int kept = 0;
   for (Claim* claim : order) {
     std::vector<int> gone;
+    const ObservedContainer* predecessor = predecessor_of(*claim);
     for (const ObservedContainer* c : claim->leftovers) {
+      if (c == predecessor) continue;
       gone.push_back(builder_.stop_and_remove(*c, options_.timeout, false,
                                               "it is the rest of a replacement", resources_));
     }
@@ -269,15 +275,19 @@ Status UpPlanner::plan_create(const std::string& name) {
     if (!gone.empty()) create_steps_.push_back(claim->cleared);
     if (claim->keeper == nullptr) continue;
     if (kept >= expected && !options_.only_missing) {
-      create_steps_.push_back(
-          builder_.stop_and_remove(*claim->keeper, options_.timeout, false,
-                                   fmt::format("{} is scaled to {}", name, expected), resources_));
+      create_steps_.push_back(stop_and_remove(service, *claim->keeper,
+                                              fmt::format("{} is scaled to {}", name, expected)));
       continue;
     }
     ++kept;
     if (claim->diverged) {
-      TRY(create_replica(service, state, claim->number, claim->keeper, *claim->diverged,
-                         claim->cleared));
+      TRY(create_replica(service, state, claim->number, claim->keeper,
+                         {claim->cause, claim->changes}, claim->cleared));
+    } else if (predecessor != nullptr) {
+      state.replicas.push_back({.ref = ref_of(*claim->keeper),
+                                .observed = claim->keeper,
+                                .predecessor = predecessor,
+                                .beside = true});
     } else {
       keep_replica(service, state, *claim->keeper, claim->cleared);
     }
@@ -297,20 +307,20 @@ Status UpPlanner::plan_create(const std::string& name) {
          wanted == options_.missing_numbers.end() ? std::set<int>{} : wanted->second) {
       const auto claim = claims.find(missing);
       if (claim != claims.end() && claim->second.keeper != nullptr) continue;
-      TRY(create_replica(service, state, missing, nullptr, "it vanished",
+      TRY(create_replica(service, state, missing, nullptr, {"it vanished"},
                          claim == claims.end() ? 0 : claim->second.cleared));
     }
     kept = expected;
   }
   for (; kept < expected; ++kept) {
     if (reuse != vacant.end()) {
-      TRY(create_replica(service, state, reuse->first, nullptr, "it is dead", reuse->second));
+      TRY(create_replica(service, state, reuse->first, nullptr, {"it is dead"}, reuse->second));
       ++reuse;
       continue;
     }
     do ++number;
     while (fill_gaps && claims.contains(number));
-    TRY(create_replica(service, state, number, nullptr, "it does not exist", 0));
+    TRY(create_replica(service, state, number, nullptr, {"it does not exist"}, 0));
   }
   std::sort(state.replicas.begin(), state.replicas.end(),
             [](const Replica& a, const Replica& b) { return a.ref.number < b.ref.number; });

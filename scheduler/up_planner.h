@@ -27,14 +27,22 @@ class UpPlanner {
   Result<Plan> run(const RunOptions& run);
 
  private:
+  // Why a container is replaced.
+  struct Divergence {
+    std::string cause;
+    std::vector<Change> changes = {};
+  };
   struct Replica {
     ContainerRef ref;
     const ObservedContainer* observed = nullptr;  // null: created by this plan
     bool start = false;
     bool unpause = false;
+    const ObservedContainer* predecessor = nullptr;  // replaced in the start phase: up_update.cc
+    bool beside = false;                             // while the predecessor still runs
   };
   struct ServiceState {
     std::vector<Replica> replicas;  // as they are after the create phase, by number
+    std::vector<int> stopped = {};  // steps after which its containers may be started again
     int created = 0;                // step after which they exist
     int started = 0;                // step after which they run; 0: nothing to start
     bool replaced = false;  // a container was created or replaced: what joins it must be, too
@@ -42,6 +50,9 @@ class UpPlanner {
 
   Status begin();
   Result<int> scale_of(const compose::Service& service) const;
+  // Stops with pre_stop hooks, then removes; the last step.
+  int stop_and_remove(const compose::Service& service, const ObservedContainer& container,
+                      const std::string& cause);
   bool named(const std::string& service) const { return named_.contains(service); }
 
   // up_resources.cc
@@ -56,18 +67,38 @@ class UpPlanner {
   // up_create.cc
   Status plan_create(const std::string& name);
   Status create_replica(const compose::Service& service, ServiceState& state, int number,
-                        const ObservedContainer* old, const std::string& cause,
-                        int after_leftovers);
+                        const ObservedContainer* old, const Divergence& cause, int after_leftovers);
   void keep_replica(const compose::Service& service, ServiceState& state,
                     const ObservedContainer& container, int after_leftovers);
-  std::optional<std::string> divergence(const compose::Service& service,
-                                        const ObservedContainer& container,
-                                        const std::string& hash) const;
+  std::optional<Divergence> divergence(const compose::Service& service,
+                                       const ObservedContainer& container,
+                                       const std::string& hash) const;
+  std::optional<Divergence> forced(const compose::Service& service) const;
+  Divergence changed_definition(const compose::Service& service,
+                                const ObservedContainer& container) const;
+  std::optional<std::string> detached(const compose::Service& service,
+                                      const ObservedContainer& container) const;
+  bool stays_done(const compose::Service& service, const ObservedContainer& container) const;
   std::vector<int> before_creating(const std::string& name) const;
   int stop_restarting_dependents(const std::string& name);
+  // The id of the image that the service should run, if it is known.
+  std::optional<std::string> image_id_of(const compose::Service& service) const;
   Status require_image(const compose::Service& service) const;
   bool runs(const ObservedContainer& container) const;
   CreateContainer creation(const compose::Service& service, int number) const;
+
+  // up_update.cc
+  const compose::UpdateConfig* update_config(const compose::Service& service) const;
+  bool starts_first(const compose::Service& service);
+  int plan_update(const compose::Service& service, ServiceState& state, std::vector<int> after);
+  int update_replica(const compose::Service& service, const Replica& replica, bool first,
+                     Duration monitor, int allowed, std::vector<int> after, int* over);
+  int start_with_hooks(const compose::Service& service, const ContainerRef& ref, bool standby,
+                       const std::string& cause, std::vector<int> after);
+  int await_replica(const compose::Service& service, const ContainerRef& ref, Duration monitor,
+                    int allowed, std::string cause, int after);
+  int retire(const compose::Service& service, const ContainerRef& old, std::vector<int> after);
+  void restart_dependents_after(const std::string& name, int serving);
 
   // up_start.cc
   void plan_start(const std::string& name);
@@ -95,6 +126,7 @@ class UpPlanner {
   std::set<std::string>
       removed_ids_;  // ids of containers that the plan removes before the create phase
   std::set<std::string> replaced_networks_;  // names
+  std::set<std::string> start_first_refused_;
   std::map<std::string, int>
       dependents_stopped_;  // service -> step after which its dependents are stopped
   std::map<std::tuple<std::string, AwaitCondition::Condition, bool>, int> awaits_;

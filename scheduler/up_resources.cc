@@ -10,11 +10,6 @@ namespace stack::scheduler {
 
 namespace {
 
-std::string label_of(const Labels& labels, const char* name) {
-  const auto it = labels.find(name);
-  return it == labels.end() ? std::string() : it->second;
-}
-
 bool uses_volume(const ObservedContainer& c, const std::string& volume) {
   return std::any_of(c.mounts.begin(), c.mounts.end(),
                      [&](const ObservedMount& mount) { return mount.volume == volume; });
@@ -142,8 +137,14 @@ Status UpPlanner::plan_volumes(const std::set<std::string>& services) {
     }
     const std::string hash = compose::config_hash(volume);
     if (existing->second.config_hash.empty() || existing->second.config_hash == hash) continue;
-    if (options_.recreate_volumes) {
+    if (options_.recreate_all_volumes || options_.recreate_volumes.contains(volume.name)) {
       replace_volume(key, existing->second, hash);
+    } else if (options_.ask) {
+      builder_.plan().questions.push_back(
+          {volume.name,
+           fmt::format("Volume \"{}\" exists but doesn't match configuration in compose file. "
+                       "Recreate (data will be lost)?",
+                       volume.name)});
     } else {
       builder_.plan().warnings.push_back(
           fmt::format("Volume \"{}\" exists but doesn't match configuration in compose file. It is "

@@ -62,26 +62,32 @@ void UpPlanner::plan_start(const std::string& name) {
   if (state.replicas.empty()) return;
   std::vector<int> after = conditions(name);
   after.push_back(barrier_);
+  after.insert(after.end(), state.stopped.begin(), state.stopped.end());
   const compose::Service& service = project_.services.at(name);
   for (const Replica& replica : state.replicas) {
-    if (!replica.start) continue;
+    // A newcomer without a predecessor has nobody to wait for.
+    if (replica.observed != nullptr && replica.observed->standby &&
+        replica.predecessor == nullptr && !replica.start) {
+      state.started = builder_.add(TakeOver{replica.ref, {}}, "its predecessor is gone", after);
+    }
+    if (!replica.start || replica.predecessor != nullptr) continue;
     if (replica.unpause) {
       state.started = builder_.add(UnpauseContainer{replica.ref}, "it is paused", after,
                                    container_words(replica.ref.name, "", "Unpaused"));
     } else {
       const bool stopped =
           replica.observed != nullptr && stopped_ids_.contains(replica.observed->id);
-      std::string cause = replica.observed == nullptr ? "it is new"
-                          : stopped                   ? "it was stopped for this"
+      const std::string cause = replica.observed == nullptr ? "it is new"
+                                : stopped
+                                    ? "it was stopped for this"
                                     : fmt::format("it is {}", to_string(replica.observed->state));
-      state.started = builder_.add(StartContainer{replica.ref}, std::move(cause), after,
-                                   container_words(replica.ref.name, "Starting", "Started"));
-      for (const compose::Hook& hook : service.post_start) {
-        state.started = builder_.add(RunHook{replica.ref, RunHook::When::kPostStart, hook},
-                                     "it has started", {state.started});
-      }
+      state.started = start_with_hooks(service, replica.ref, false, cause, after);
     }
     after = {state.started};  // one after the other: a fixed host port goes to the first
+  }
+  if (const int updated = plan_update(service, state, after); updated != 0) {
+    state.started = updated;
+    restart_dependents_after(name, updated);
   }
 }
 

@@ -1,6 +1,11 @@
 // The endpoints for whole projects, docs/api.md.
+#include <algorithm>
+#include <cstdlib>
+
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
+#include "engine/api/text.h"
+#include "engine/history.h"
 #include "engine/json_fields.h"
 #include "engine/projects.h"
 
@@ -47,13 +52,69 @@ void run(Services& services, const ExchangePtr& exchange, const std::string& ver
   exchange->on_close([state] { state->run.reset(); });
 }
 
+void revisions(Services& services, const ExchangePtr& exchange) {
+  const auto all = services.projects->revisions(exchange->request().captures.at(0));
+  if (!all.ok()) return respond_error(*exchange, all.error());
+  Json out = Json::array();
+  for (const auto& revision : *all) {
+    out.push_back({{"Revision", revision.number},
+                   {"Time", rfc3339_nano(revision.time)},
+                   {"Who", revision.who},
+                   {"Why", revision.why},
+                   {"Services", revision.services}});
+  }
+  respond_json(*exchange, 200, out);
+}
+
+void history(Services& services, const ExchangePtr& exchange) {
+  const auto& request = exchange->request();
+  const auto since = request.query.text("since");
+  constexpr std::size_t kMost = 20'000;
+  std::size_t limit = kMost;
+  if (const auto asked = request.query.text("limit"); !asked.empty())
+    limit = std::min<std::size_t>(kMost, std::strtoul(asked.c_str(), nullptr, 10));
+  std::optional<WallTime> from = WallTime{};
+  if (!since.empty()) from = parse_moment(since, services.clock.wall());
+  if (!from) return respond_error(*exchange, 400, "invalid value for \"since\": " + since);
+  const auto entries = services.history->find(request.captures.at(0), *from, limit);
+  if (!entries.ok()) return respond_error(*exchange, entries.error());
+  Json out = Json::array();
+  for (const auto& entry : *entries) {
+    out.push_back({{"Time", rfc3339_nano(entry.time)},
+                   {"Service", entry.service},
+                   {"Container", entry.container},
+                   {"Action", entry.action},
+                   {"Why", entry.why},
+                   {"Who", entry.who}});
+  }
+  respond_json(*exchange, 200, out);
+}
+
+void why(Services& services, const ExchangePtr& exchange) {
+  services.projects->why(exchange->request().captures.at(0),
+                         exchange->request().query.text("service"),
+                         [exchange](Result<std::vector<scheduler::Because>> chain) {
+                           if (!chain.ok()) return respond_error(*exchange, chain.error());
+                           Json out = Json::array();
+                           for (const auto& because : *chain)
+                             out.push_back({{"Depth", because.depth}, {"Text", because.text}});
+                           respond_json(*exchange, 200, out);
+                         });
+}
+
 }  // namespace
 
 void add_project_routes(Router& router, Services& services) {
   router.add("GET", "/stack/projects",
              [&services](const ExchangePtr& exchange) { list(services, exchange); });
+  router.add("GET", "/stack/projects/{name}/revisions",
+             [&services](const ExchangePtr& exchange) { revisions(services, exchange); });
+  router.add("GET", "/stack/projects/{name}/history",
+             [&services](const ExchangePtr& exchange) { history(services, exchange); });
+  router.add("GET", "/stack/projects/{name}/why",
+             [&services](const ExchangePtr& exchange) { why(services, exchange); });
   for (const char* verb : {"up", "down", "start", "stop", "restart", "kill", "pause", "unpause",
-                           "rm", "build", "pull", "run"}) {
+                           "rm", "build", "pull", "run", "rollback"}) {
     router.add("POST", std::string("/stack/projects/{name}/") + verb,
                [&services, verb](const ExchangePtr& exchange) { run(services, exchange, verb); });
   }

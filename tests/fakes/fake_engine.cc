@@ -158,7 +158,10 @@ Result<OperationResult> FakeEngine::apply(const ProjectPtr& project, const Opera
     return Error::make(ErrorKind::kInternal, "no id for " + ref->name);
 
   if (const auto* create_op = std::get_if<CreateContainer>(&op)) return create(project, *create_op);
-  if (std::holds_alternative<StartContainer>(op)) return start(ref->id);
+  if (const auto* start_op = std::get_if<StartContainer>(&op)) {
+    if (c != nullptr) c->standby = start_op->standby;
+    return start(ref->id);
+  }
   if (const auto* image = std::get_if<EnsureImage>(&op)) {
     world.image_ids[image->reference] = fmt::format("sha256:new{}", ++next_id_);
     return OperationResult{world.image_ids[image->reference], 0};
@@ -201,6 +204,12 @@ Result<OperationResult> FakeEngine::apply(const ProjectPtr& project, const Opera
     return OperationResult{};
   }
   if (c == nullptr) return missing();
+  if (const auto* over = std::get_if<TakeOver>(&op)) {
+    if (c->state != ContainerState::kRunning) return Error::conflict(c->name + " does not run");
+    if (auto* from = by_id(over->from.id)) from->standby = true;
+    c->standby = false;
+    return OperationResult{};
+  }
   if (const auto* rename = std::get_if<RenameContainer>(&op)) {
     if (find(rename->to) != nullptr) return Error::conflict("name " + rename->to + " is taken");
     c->name = rename->to;
@@ -211,6 +220,7 @@ Result<OperationResult> FakeEngine::apply(const ProjectPtr& project, const Opera
       c->exit_code = 137;
       c->health = HealthStatus::kNone;
     }
+    c->standby = false;
     c->stop_requested = true;
   } else if (std::holds_alternative<PauseContainer>(op)) {
     c->state = ContainerState::kPaused;
@@ -229,7 +239,7 @@ Result<OperationResult> FakeEngine::apply(const ProjectPtr& project, const Opera
 void FakeEngine::check_invariants() {
   std::set<std::tuple<std::string, std::string, int>> running;
   for (const auto& c : world.containers) {
-    if (c.one_off || !is_active(c)) continue;
+    if (c.one_off || !is_active(c) || c.standby) continue;
     if (!running.insert({c.project, c.service, c.number}).second) {
       violations.push_back(fmt::format("two running containers are {} {}", c.service, c.number));
     }

@@ -256,7 +256,10 @@ TEST(Executor, WaitAndItsTimeout) {
   EXPECT_EQ(slow.up({.wait = true, .wait_timeout = 3}), "application not healthy after 3s");
   Scene gone(project_of({"web"}));
   gone.engine.behaviour["web"] = {.exits = 0, .exits_after = {}};
-  EXPECT_EQ(gone.up({.wait = true}), "container demo-web-1 exited (0)");
+  EXPECT_EQ(gone.up({.wait = true}), "ok");  // a job that is done
+  Scene failed(project_of({"web"}));
+  failed.engine.behaviour["web"] = {.exits = 3, .exits_after = {}};
+  EXPECT_EQ(failed.up({.wait = true}), "container demo-web-1 exited (3)");
 }
 
 TEST(Executor, FailingHook) {

@@ -112,7 +112,7 @@ TEST(PlanUp, ReasonsToReplace) {
   EXPECT_EQ(cause(good), "");
   Observed changed = good;
   changed.image_ids["busybox"] = "sha256:newer";
-  EXPECT_EQ(cause(changed), "its image changed");
+  EXPECT_EQ(cause(changed), "image busybox changed from busybox to newer");
   changed = good;
   container(changed, "demo-web-1").networks["demo_default"] = "old-id";
   EXPECT_EQ(cause(changed), "it is not attached to network demo_default");
@@ -260,7 +260,7 @@ TEST(PlanUp, ChangedVolumeIsKeptUnlessTold) {
   project.volumes["data"].labels["x"] = "1";
   EXPECT_THAT(up_text(project, observed),
               ::testing::StartsWith("! Volume \"demo_data\" exists but doesn't match"));
-  const std::string told = up_text(project, observed, {.recreate_volumes = true});
+  const std::string told = up_text(project, observed, {.recreate_all_volumes = true});
   EXPECT_THAT(told, ::testing::HasSubstr("#3 remove volume demo_data"));
   EXPECT_THAT(told, ::testing::HasSubstr("#4 create volume demo_data"));
   EXPECT_THAT(told, ::testing::HasSubstr("create container demo-web-"));

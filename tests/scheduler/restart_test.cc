@@ -98,5 +98,52 @@ TEST(Restart, AtBoot) {
   EXPECT_FALSE(restart_at_boot(policy("no"), 1, false, true));
 }
 
+TEST(Restart, DeployPolicyHasItsOwnDelayLimitAndWindow) {
+  compose::Service service;
+  service.restart = "always";
+  service.deploy.emplace();
+  auto& declared = service.deploy->restart_policy.emplace();
+  declared.condition = "any";
+  declared.delay = std::chrono::seconds(5);
+  declared.max_attempts = 2;
+  declared.window = std::chrono::minutes(1);
+  const auto policy = restart_policy_of(service);
+  ASSERT_TRUE(policy.ok());
+  EXPECT_EQ(to_string(*policy), "any:2");
+  RestartPolicy copy = *parse_restart_policy("always");
+  apply_restart_label(restart_label(*policy), &copy);
+  EXPECT_EQ(copy, *policy);
+
+  const ContainerExit crash{1, std::chrono::seconds(3), false};
+  RestartDecision decision = decide_exit(*policy, {}, crash);
+  EXPECT_TRUE(decision.restart);
+  EXPECT_EQ(decision.delay, std::chrono::seconds(5));
+  decision = decide_exit(*policy, decision.next, crash);
+  EXPECT_EQ(decision.delay, std::chrono::seconds(5));  // as declared, no doubling
+  const RestartDecision over = decide_exit(*policy, decision.next, crash);
+  EXPECT_FALSE(over.restart);
+  EXPECT_EQ(over.reason, "exited (1), restart policy any:2 gave up after 2 restarts");
+  // A run as long as the window was a success.
+  const RestartDecision again =
+      decide_exit(*policy, decision.next, {1, std::chrono::minutes(2), false});
+  EXPECT_TRUE(again.restart);
+  EXPECT_EQ(again.next.count, 1);
+}
+
+TEST(Restart, DeployConditions) {
+  const auto kind = [](const char* condition) {
+    compose::Service service;
+    service.deploy.emplace();
+    service.deploy->restart_policy.emplace().condition = condition;
+    return restart_policy_of(service)->kind;
+  };
+  EXPECT_EQ(kind("none"), Kind::kNo);
+  EXPECT_EQ(kind("on-failure"), Kind::kOnFailure);
+  EXPECT_EQ(kind("any"), Kind::kAlways);
+  EXPECT_EQ(kind(""), Kind::kAlways);
+  EXPECT_EQ(kind("unless-stopped"), Kind::kUnlessStopped);
+  EXPECT_EQ(restart_label({Kind::kOnFailure, 3}), "");
+}
+
 }  // namespace
 }  // namespace stack::scheduler

@@ -1,0 +1,27 @@
+// The requests of the project endpoints and the lines of their answers, docs/api.md.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "scheduler/run.h"
+
+namespace stack::engine {
+
+struct ProjectRequest {
+  std::string verb;
+  scheduler::ProjectPtr project;  // null when the body has none
+  nlohmann::json options = nlohmann::json::object();
+  std::string service;  // run
+  std::string who;      // "root: stack up -d"; empty: some client
+};
+Result<ProjectRequest> parse_project_request(const std::string& verb, std::string_view body);
+
+nlohmann::json to_json(const scheduler::ProgressLine& line);
+nlohmann::json to_json(const std::string& verb, const scheduler::RunResult& result, bool dry_run);
+nlohmann::json to_json(const Error& error);
+std::string dump(const nlohmann::json& value);
+
+}  // namespace stack::engine
