@@ -40,6 +40,7 @@ Result<int> exec(Context& context, const Arguments& args) {
   const ProjectScope scope = TRY(context.scope({service}));
   const Container container =
       TRY(running_container(context, scope, service, args.number("index").value_or(0)));
+  if (context.dry_run()) return 0;
   const Engine* engine = TRY(context.engine());
   const bool detach = args.on("detach");
   const bool tty = !args.on("no-tty") && !detach && is_terminal(STDOUT_FILENO);

@@ -1,6 +1,8 @@
 // plan, rollback and revisions.
 #include <fmt/core.h>
 
+#include <cstdlib>
+
 #include "base/files.h"
 #include "cli/plan_file.h"
 #include "cli/project_run.h"

@@ -1,5 +1,6 @@
 #include "engine/project_request.h"
 
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "compose/loader.h"
@@ -77,8 +78,9 @@ Result<ProjectRequest> parse_project_request(const std::string& verb, std::strin
   if (!body.is_object()) return Error::invalid("the body is not a JSON object");
   ProjectRequest request;
   request.verb = verb;
+  request.options = std::make_shared<json>(json::object());
   if (const auto it = body.find("options"); it != body.end() && it->is_object())
-    request.options = *it;
+    *request.options = *it;
   if (const auto it = body.find("service"); it != body.end() && it->is_string())
     request.service = it->get<std::string>();
   if (const auto it = body.find("who"); it != body.end() && it->is_string())
@@ -102,7 +104,7 @@ Result<ProjectRequest> parse_project_request(const std::string& verb, std::strin
       const auto service = project.services.find(request.service);
       if (service == project.services.end())
         return Error::not_found("no such service: " + request.service);
-      TRY(apply_run_options(request.options, &service->second));
+      TRY(apply_run_options(*request.options, &service->second));
     }
     request.project = std::make_shared<const compose::Project>(std::move(project));
   }

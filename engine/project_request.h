@@ -1,7 +1,8 @@
 // The requests of the project endpoints and the lines of their answers, docs/api.md.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -12,10 +13,10 @@ namespace stack::engine {
 
 struct ProjectRequest {
   std::string verb;
-  scheduler::ProjectPtr project;  // null when the body has none
-  nlohmann::json options = nlohmann::json::object();
-  std::string service;  // run
-  std::string who;      // "root: stack up -d"; empty: some client
+  scheduler::ProjectPtr project;            // null when the body has none
+  std::shared_ptr<nlohmann::json> options;  // an object, never null
+  std::string service;                      // run
+  std::string who;                          // "root: stack up -d"; empty: some client
 };
 Result<ProjectRequest> parse_project_request(const std::string& verb, std::string_view body);
 

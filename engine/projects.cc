@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -91,6 +92,14 @@ struct Projects::Impl {
 };
 
 namespace {
+
+bool may_roll_back(const compose::Project& project) {
+  return std::any_of(project.services.begin(), project.services.end(), [](const auto& entry) {
+    const auto& deploy = entry.second.deploy;
+    return deploy && deploy->update_config && deploy->update_config->failure_action == "rollback";
+  });
+}
+
 class CancellingRun final : public Projects::Run {
  public:
   explicit CancellingRun(scheduler::RunHandle handle) : handle_(std::move(handle)) {}
@@ -108,24 +117,28 @@ Result<scheduler::RunHandle> Projects::Impl::start(const std::string& name, Proj
                                                    scheduler::RunDone done) {
   const scheduler::RunContext context{engine, timers};
   if (r.verb == "up") {
-    scheduler::UpOptions options = TRY(up_options(r.options));
-    if (auto last = revisions.load(name, 0); last.ok())
-      options.fallback = {last->project, last->images, "revision " + std::to_string(last->number)};
+    scheduler::UpOptions options = TRY(up_options(*r.options));
+    if (may_roll_back(*r.project)) {
+      if (auto last = revisions.load(name, 0); last.ok()) {
+        options.fallback.emplace(scheduler::Fallback{last->project, last->images,
+                                                     "revision " + std::to_string(last->number)});
+      }
+    }
     return supervisor.up(r.project, std::move(options), std::move(progress), std::move(done));
   }
   if (r.verb == "rollback") return roll_back(name, r, std::move(progress), std::move(done));
   if (r.verb == "down") {
-    return supervisor.down(name, r.project, TRY(down_options(r.options)), std::move(progress),
+    return supervisor.down(name, r.project, TRY(down_options(*r.options)), std::move(progress),
                            std::move(done));
   }
   if (r.verb == "build")
-    return scheduler::start_build(context, r.project, TRY(image_options(r.options)),
+    return scheduler::start_build(context, r.project, TRY(image_options(*r.options)),
                                   std::move(progress), std::move(done));
   if (r.verb == "pull")
-    return scheduler::start_pull(context, r.project, TRY(image_options(r.options)),
+    return scheduler::start_pull(context, r.project, TRY(image_options(*r.options)),
                                  std::move(progress), std::move(done));
   if (r.verb == "run") {
-    auto options = TRY(run_options(r.options));
+    auto options = TRY(run_options(*r.options));
     options.service = r.service;
     return supervisor.run(r.project, std::move(options), std::move(progress), std::move(done));
   }
@@ -136,15 +149,19 @@ Result<scheduler::RunHandle> Projects::Impl::start(const std::string& name, Proj
       {"rm", scheduler::Verb::kRemove}};
   const auto verb = kVerbs.find(r.verb);
   if (verb == kVerbs.end()) return Error::not_found("no such project operation: " + r.verb);
-  return supervisor.verb(verb->second, name, r.project, TRY(services_options(r.options)),
+  return supervisor.verb(verb->second, name, r.project, TRY(services_options(*r.options)),
                          std::move(progress), std::move(done));
 }
 
 Result<scheduler::RunHandle> Projects::Impl::roll_back(const std::string& name, ProjectRequest& r,
                                                        scheduler::ProgressSink progress,
                                                        scheduler::RunDone done) {
-  scheduler::UpOptions options = TRY(up_options(r.options));
-  const Revision revision = TRY(revisions.load(name, r.options.value("revision", -1)));
+  scheduler::UpOptions options = TRY(up_options(*r.options));
+  const auto asked = r.options->find("revision");
+  if (asked != r.options->end() && !asked->is_number_integer())
+    return Error::invalid("options.revision must be a number");
+  const Revision revision =
+      TRY(revisions.load(name, asked == r.options->end() ? -1 : asked->get<int>()));
   for (const auto& [service, image] : revision.images) {
     if (services.store.find(image).ok()) continue;
     return Error::not_found(fmt::format("the image of service \"{}\" in revision {} is gone: {}",
@@ -156,7 +173,7 @@ Result<scheduler::RunHandle> Projects::Impl::roll_back(const std::string& name, 
   options.rollback = true;
   options.pinned_images = revision.images;
   r.project = revision.project;
-  r.options["revision"] = revision.number;
+  (*r.options)["revision"] = revision.number;
   progress(scheduler::Warning{fmt::format("going back to revision {}", revision.number)});
   return supervisor.up(r.project, std::move(options), std::move(progress), std::move(done));
 }
@@ -164,9 +181,9 @@ Result<scheduler::RunHandle> Projects::Impl::roll_back(const std::string& name, 
 void Projects::Impl::remember(const std::string& name, const ProjectRequest& r, WallTime began,
                               const Result<scheduler::RunResult>& result) {
   const bool questions = result.ok() && !result->questions.empty();
-  if (r.options.value("dry_run", false) || questions || services.history == nullptr) return;
+  if (r.options->value("dry_run", false) || questions || services.history == nullptr) return;
   const std::string what =
-      r.verb == "rollback" ? fmt::format("rollback to revision {}", r.options.value("revision", 0))
+      r.verb == "rollback" ? fmt::format("rollback to revision {}", r.options->value("revision", 0))
                            : r.verb;
   const std::string who = r.who.empty() ? "api" : r.who;
   services.history->record({began, name, r.service, "", what,
@@ -195,17 +212,16 @@ void Projects::Impl::remember(const std::string& name, const ProjectRequest& r, 
   if (const Status kept = services.state.put("run", name, to_record(run)); !kept.ok())
     log_error("project {}: {}", name, kept.error().to_string());
   const bool declares = r.verb == "up" || r.verb == "rollback";
-  if (!declares || !result.ok() || r.project == nullptr || r.options.value("no_start", false))
+  if (!declares || !result.ok() || r.project == nullptr || r.options->value("no_start", false) ||
+      scheduler::count_changes(result->plan) == 0)
     return;
   std::map<std::string, std::string> images;
-  for (const auto& [service, definition] : r.project->services) {
-    if (definition.provider) continue;
-    for (const Container* c : services.containers->list()) {
-      const auto& labels = c->config.labels;
-      if (scheduler::label_of(labels, scheduler::kProjectLabel) == name &&
-          scheduler::label_of(labels, scheduler::kServiceLabel) == service)
-        images.emplace(service, c->image_id);
-    }
+  for (const Container* c : services.containers->list()) {
+    const auto& labels = c->config.labels;
+    const std::string service = scheduler::label_of(labels, scheduler::kServiceLabel);
+    if (scheduler::label_of(labels, scheduler::kProjectLabel) == name &&
+        r.project->services.contains(service))
+      images.emplace(service, c->image_id);
   }
   const Status added = revisions.add(*r.project, images, who, what, services.clock.wall());
   if (!added.ok()) log_error("project {}: {}", name, added.error().to_string());
@@ -236,7 +252,7 @@ Result<std::unique_ptr<Projects::Run>> Projects::run(const std::string& project,
                                                      std::function<void()> finished) {
   const auto request = std::make_shared<ProjectRequest>(TRY(parse_project_request(verb, body)));
   const auto progress = [line](const scheduler::ProgressLine& what) { line(dump(to_json(what))); };
-  const bool dry_run = request->options.value("dry_run", false);
+  const bool dry_run = request->options->value("dry_run", false);
   const WallTime began = impl_->services.clock.wall();
   const auto done = [impl = impl_.get(), line, finished = std::move(finished), verb, dry_run,
                      request, project, began](Result<scheduler::RunResult> result) {

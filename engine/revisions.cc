@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <functional>
+#include <cstdlib>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "compose/config_hash.h"
 #include "engine/project_record.h"
@@ -54,31 +56,29 @@ Status Revisions::add(const compose::Project& project,
                       const std::string& why, WallTime now) {
   auto kept = TRY(documents(state_, project.name));
   json document = project_record(project);
-  document["images"] = images;
-  json hashes = json::object();
+  std::map<std::string, std::string> hashes;
   for (const auto& [name, service] : project.services) hashes[name] = compose::config_hash(service);
+  document["images"] = images;
   document["hashes"] = hashes;
 
-  json changed = json::array();
-  int number = 1;
-  if (!kept.empty()) {
-    const auto& [newest, before] = *kept.rbegin();
-    number = newest + 1;
-    if (before.value("project", "") == document["project"] &&
-        before.value("images", json()) == document["images"])
-      return ok_status();
-    const json old_hashes = before.value("hashes", json::object());
-    const json old_images = before.value("images", json::object());
-    for (const auto& [name, service] : project.services) {
-      const auto image = images.find(name);
-      if (old_hashes.value(name, "") != hashes[name] ||
-          (image != images.end() && old_images.value(name, "") != image->second))
-        changed.push_back(name);
-    }
-  } else {
-    for (const auto& [name, service] : project.services) changed.push_back(name);
+  const json first = json::object();
+  const json& before = kept.empty() ? first : kept.rbegin()->second;
+  const int number = kept.empty() ? 1 : kept.rbegin()->first + 1;
+  const auto old_hashes = before.value("hashes", std::map<std::string, std::string>{});
+  const auto old_images = before.value("images", std::map<std::string, std::string>{});
+  if (before.value("project", "") == document["project"].get<std::string>() && old_images == images)
+    return ok_status();
+  std::vector<std::string> changed;
+  const auto differs = [](const auto& was, const auto& is, const std::string& name) {
+    const auto old_one = was.find(name);
+    const auto new_one = is.find(name);
+    return new_one != is.end() && (old_one == was.end() || old_one->second != new_one->second);
+  };
+  for (const auto& [name, service] : project.services) {
+    if (differs(old_hashes, hashes, name) || differs(old_images, images, name))
+      changed.push_back(name);
   }
-  document["changed"] = std::move(changed);
+  document["changed"] = changed;
   document["who"] = who;
   document["why"] = why;
   document["time"] =
@@ -141,10 +141,11 @@ Revisions::lookup(const std::string& project) const {
       for (const auto& [number, document] : *all) {
         const auto declared = parse_project_record(document);
         if (!declared.ok()) continue;
-        const json hashes = document.value("hashes", json::object());
+        const auto hashes = document.value("hashes", std::map<std::string, std::string>{});
         for (const auto& [name, definition] : declared->services) {
-          loaded->services[{name, hashes.value(name, "")}] =
-              std::make_shared<const compose::Service>(definition);
+          if (const auto known = hashes.find(name); known != hashes.end())
+            loaded->services[{name, known->second}] =
+                std::make_shared<const compose::Service>(definition);
         }
       }
     }

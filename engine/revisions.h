@@ -3,6 +3,7 @@
 // it is down.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>

@@ -85,6 +85,7 @@ RunHandle start_pull(RunContext context, ProjectPtr project, ImageOptions option
                      ProgressSink progress, RunDone done) {
   auto run = std::make_shared<RunHandle::State>(context, std::move(progress), std::move(done));
   run->request = what_to_observe(*project);
+  run->request.working_dir.clear();  // no container is touched
   run->project = std::move(project);
   run->dry_run = options.dry_run;
   run->plan_main = [options = std::move(options)](const compose::Project& p, const Observed& o) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scheduler/reconcile.h"
+#include "scheduler/supervisor_entry.h"
 
 namespace stack::scheduler {
 
@@ -15,28 +16,6 @@ constexpr Duration kFirstRetry = std::chrono::seconds(1);
 constexpr Duration kLongestRetry = std::chrono::minutes(1);
 
 }  // namespace
-
-struct Supervisor::Command {
-  Turn turn = Turn::kFree;
-  RunHandle handle;
-  std::function<void()> begin;
-  bool running = false;
-  bool over = false;
-};
-
-struct Supervisor::Entry {
-  std::string name;
-  Kept kept;
-  std::map<std::pair<std::string, int>, bool>
-      active;                                      // as last seen: replica -> something ran in it
-  std::vector<std::shared_ptr<Command>> commands;  // in the order they came
-  Subscription watch;
-  Subscription next_look;
-  Subscription turns;
-  bool looking = false;
-  bool look_again = false;
-  Duration retry{};
-};
 
 Supervisor::Supervisor(RunContext context, Callbacks callbacks)
     : context_(std::move(context)),
@@ -302,6 +281,7 @@ void Supervisor::looked(const std::string& name, const Observed& observed) {
     }
   }
   if (!missing.empty()) return mend(name, std::move(missing));
+  if (auto ready = followers(e, observed); !ready.empty()) return follow(name, std::move(ready));
   e.retry = {};
   schedule(name, kSlowLook);
 }

@@ -11,6 +11,9 @@
 //   removed it yes    no                not running   nothing: a job that is done, or a loop that
 //   was given up no     any               any           nothing
 //
+// Dependents with `restart: true` are restarted after a dependency that its restart policy, or its
+// health, restarted.
+//
 // Turns: `up` and `run` one after the other; `kill` waits for no stop or down (it is what shortens
 // them); `down`, `stop`, `rm` and `kill` cancel the former, wait for
 // the steps under way, then go. Everything else goes at once. Mending waits while any command on
@@ -77,6 +80,9 @@ class Supervisor {
   void look(const std::string& name);
   void looked(const std::string& name, const Observed& observed);
   void mend(const std::string& name, std::map<std::string, std::set<int>> missing);
+  // supervisor_follow.cc: services to restart now because what they depend on was restarted.
+  static std::vector<std::string> followers(Entry& entry, const Observed& observed);
+  void follow(const std::string& name, std::vector<std::string> services);
   void changed(Entry& entry);
   void drop_if_idle(const std::string& name);
 

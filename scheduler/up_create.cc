@@ -27,8 +27,11 @@ struct Claim {
 };
 
 // The one that a newcomer on standby was about to take over from, when a replacement was cut short.
-const ObservedContainer* predecessor_of(const Claim& claim) {
-  if (claim.keeper == nullptr || !claim.keeper->standby || claim.diverged) return nullptr;
+const ObservedContainer* predecessor_of(const Claim& claim, bool rolling) {
+  if (claim.keeper == nullptr || claim.diverged) return nullptr;
+  const bool unstarted = rolling && claim.keeper->state == ContainerState::kCreated &&
+                         claim.keeper->labels.contains(kReplaceLabel);
+  if (!claim.keeper->standby && !unstarted) return nullptr;
   for (const ObservedContainer* c : claim.leftovers) {
     if (is_active(*c) && !c->standby) return c;
   }
@@ -265,7 +268,8 @@ Status UpPlanner::plan_create(const std::string& name) {
   int kept = 0;
   for (Claim* claim : order) {
     std::vector<int> gone;
-    const ObservedContainer* predecessor = predecessor_of(*claim);
+    const ObservedContainer* predecessor =
+        predecessor_of(*claim, update_config(service) != nullptr);
     for (const ObservedContainer* c : claim->leftovers) {
       if (c == predecessor) continue;
       gone.push_back(builder_.stop_and_remove(*c, options_.timeout, false,
@@ -286,8 +290,9 @@ Status UpPlanner::plan_create(const std::string& name) {
     } else if (predecessor != nullptr) {
       state.replicas.push_back({.ref = ref_of(*claim->keeper),
                                 .observed = claim->keeper,
+                                .start = claim->keeper->state == ContainerState::kCreated,
                                 .predecessor = predecessor,
-                                .beside = true});
+                                .beside = claim->keeper->standby || starts_first(service)});
     } else {
       keep_replica(service, state, *claim->keeper, claim->cleared);
     }
@@ -331,8 +336,10 @@ Status UpPlanner::plan_create(const std::string& name) {
     create_steps_.push_back(state.created);
   }
   for (const Replica& replica : state.replicas) {
-    if (named(name)) builder_.plan().targets.push_back(replica.ref);
-    builder_.plan().replicas.push_back(replica.ref);
+    ContainerRef ref = replica.ref;
+    ref.name = container_name(project_, service, ref.number);
+    if (named(name)) builder_.plan().targets.push_back(ref);
+    builder_.plan().replicas.push_back(std::move(ref));
   }
   return ok_status();
 }

@@ -38,7 +38,7 @@ std::optional<std::string> why_not_beside(const compose::Service& service) {
 }  // namespace
 
 const compose::UpdateConfig* UpPlanner::update_config(const compose::Service& service) const {
-  if (!service.deploy || options_.only_missing || options_.force_recreate) return nullptr;
+  if (!service.deploy || options_.only_missing || options_.no_start) return nullptr;
   const auto& own = service.deploy->update_config;
   const auto& back = service.deploy->rollback_config;
   if (options_.rollback && back) return &*back;
@@ -84,14 +84,16 @@ int UpPlanner::retire(const compose::Service& service, const ContainerRef& old,
           ? static_cast<int>(
                 std::chrono::duration_cast<seconds>(*service.stop_grace_period).count())
           : kGracePeriod;
-  int last =
+  const int drained =
       builder_.add(DrainContainer{old, grace}, "its successor has taken over", std::move(after));
+  std::vector<int> hooks;  // a failing one does not keep its container from being stopped
   for (const compose::Hook& hook : service.pre_stop) {
-    last = builder_.add(RunHook{old, RunHook::When::kPreStop, hook}, "it is about to be stopped",
-                        {}, {}, {last});
+    hooks = {builder_.add(RunHook{old, RunHook::When::kPreStop, hook}, "it is about to be stopped",
+                          {drained}, {}, hooks)};
   }
-  last = builder_.add(StopContainer{old, options_.timeout}, "it is replaced", {}, {}, {last});
-  return builder_.add(RemoveContainer{old, false}, "it is replaced", {last});
+  const int stopped =
+      builder_.add(StopContainer{old, options_.timeout}, "it is replaced", {drained}, {}, hooks);
+  return builder_.add(RemoveContainer{old, false}, "it is replaced", {stopped});
 }
 
 // Returns the step after which the new replica serves; `over` gets the one after which all is done.
@@ -110,8 +112,12 @@ int UpPlanner::update_replica(const compose::Service& service, const Replica& re
     last = await_replica(service, replica.ref, monitor, allowed, "it is watched after the update",
                          ready);
     last = retire(service, old, {last});
-    *over = builder_.add(RenameContainer{replica.ref, name}, "the old container is gone", {last},
-                         renamed);
+    // The old one gets its place back when the new one failed: it never lost its name.
+    *over = last;
+    if (replica.ref.name != name) {
+      *over = builder_.add(RenameContainer{replica.ref, name}, "the old container is gone", {last},
+                           renamed);
+    }
     return ready;
   }
   int last = 0;

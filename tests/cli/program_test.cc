@@ -143,7 +143,7 @@ TEST_F(Program, UpSendsTheProjectAndShowsTheSteps) {
   EXPECT_EQ(request.target, "/stack/projects/demo/up");
   EXPECT_NE(request.body.find("\"working_dir\":\"" + directory_ + "\""), std::string::npos)
       << request.body;
-  EXPECT_NE(request.body.find(R"("options":{"services":["web"],"force_recreate":true})"),
+  EXPECT_NE(request.body.find(R"("options":{"services":["web"],"force_recreate":true,"ask":true})"),
             std::string::npos)
       << request.body;
 }
@@ -187,7 +187,9 @@ TEST_F(Program, ANameAloneNeedsNoFile) {
   const Outcome outcome = run({"-p", "other", "down", "-v", "-t", "3"}, server.socket_path());
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(server.requests().back().target, "/stack/projects/other/down");
-  EXPECT_EQ(server.requests().back().body, R"({"options":{"volumes":true,"timeout":3}})");
+  EXPECT_NE(server.requests().back().body.find(
+                R"(: stack down","options":{"volumes":true,"timeout":3}})"),
+            std::string::npos);
 }
 
 TEST_F(Program, PsAsksForTheProjectsContainers) {

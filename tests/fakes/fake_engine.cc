@@ -34,6 +34,7 @@ void FakeEngine::preflight(const ProjectPtr&, const Preflight& what, Done<Unit> 
 void FakeEngine::perform(const ProjectPtr& project, const Operation& op, const ProgressSink&,
                          std::stop_token, Done<OperationResult> done) {
   log.push_back(to_string(op));
+  ++steps;
   if (fault) {
     if (auto error = fault(op)) return done(std::move(*error));
   }
@@ -128,26 +129,56 @@ Result<OperationResult> FakeEngine::start(const std::string& id) {
   ObservedContainer* c = by_id(id);
   if (c == nullptr) return Error::not_found("No such container: " + id);
   if (c->state == ContainerState::kRunning) return OperationResult{};
-  c->state = ContainerState::kRunning;
   c->stop_requested = false;
-  c->exit_code = 0;
-  const Behaviour& how = behaviour[c->service];
-  c->health = how.has_healthcheck ? HealthStatus::kStarting : HealthStatus::kNone;
+  c->restart_count = 0;
+  restarts_.erase(id);
+  begin_to_run(*c);
+  return OperationResult{};
+}
+
+void FakeEngine::begin_to_run(ObservedContainer& c) {
+  c.state = ContainerState::kRunning;
+  c.exit_code = 0;
+  began_[c.id] = timers_.now();
+  c.started_at = WallTime(std::chrono::duration_cast<WallTime::duration>(
+      timers_.now().time_since_epoch() + std::chrono::nanoseconds(++starts_)));
+  const Behaviour& how = behaviour[c.service];
+  c.health = how.has_healthcheck ? HealthStatus::kStarting : HealthStatus::kNone;
+  const auto same_run = [this, id = c.id, began = c.started_at]() -> ObservedContainer* {
+    ObservedContainer* now = by_id(id);
+    return now != nullptr && now->state == ContainerState::kRunning && now->started_at == began
+               ? now
+               : nullptr;
+  };
   if (how.has_healthcheck) {
-    pending_.push_back(
-        timers_.after(how.healthy_after, [this, name = c->name, bad = how.unhealthy] {
-          if (auto* now = find(name); now != nullptr && now->state == ContainerState::kRunning) {
-            set_health(name, bad ? HealthStatus::kUnhealthy : HealthStatus::kHealthy);
-          }
-        }));
-  }
-  if (how.exits) {
-    pending_.push_back(timers_.after(how.exits_after, [this, id, code = *how.exits] {
-      if (auto* now = by_id(id); now != nullptr && now->state == ContainerState::kRunning)
-        exit_container(now->name, code);
+    pending_.push_back(timers_.after(how.healthy_after, [this, same_run, bad = how.unhealthy] {
+      if (auto* now = same_run())
+        set_health(now->name, bad ? HealthStatus::kUnhealthy : HealthStatus::kHealthy);
     }));
   }
-  return OperationResult{};
+  if (how.exits) {
+    pending_.push_back(timers_.after(how.exits_after, [this, same_run, code = *how.exits] {
+      if (auto* now = same_run()) exit_container(now->name, code);
+    }));
+  }
+}
+
+void FakeEngine::restart_after(ObservedContainer& c, const RestartDecision& decision) {
+  c.restart_reason = decision.reason;
+  if (!decision.restart) return;
+  restarts_[c.id] = decision.next;
+  c.restart_count = decision.next.count;
+  c.state = ContainerState::kRestarting;
+  c.health = HealthStatus::kNone;
+  pending_.push_back(timers_.after(decision.delay, [this, id = c.id] {
+    ObservedContainer* now = by_id(id);
+    if (now == nullptr || now->state != ContainerState::kRestarting) return;
+    ++steps;
+    if (now->stop_requested) violations.push_back(now->name + " was restarted after a stop");
+    begin_to_run(*now);
+    check_invariants();
+    changed();
+  }));
 }
 
 Result<OperationResult> FakeEngine::apply(const ProjectPtr& project, const Operation& op) {
@@ -211,7 +242,8 @@ Result<OperationResult> FakeEngine::apply(const ProjectPtr& project, const Opera
     return OperationResult{};
   }
   if (const auto* rename = std::get_if<RenameContainer>(&op)) {
-    if (find(rename->to) != nullptr) return Error::conflict("name " + rename->to + " is taken");
+    if (const auto* other = find(rename->to); other != nullptr && other != c)
+      return Error::conflict("name " + rename->to + " is taken");
     c->name = rename->to;
   } else if (std::holds_alternative<StopContainer>(op) ||
              std::holds_alternative<KillContainer>(op)) {
@@ -249,9 +281,15 @@ void FakeEngine::check_invariants() {
 void FakeEngine::exit_container(const std::string& name, int code) {
   ObservedContainer* c = find(name);
   if (c == nullptr) return;
+  ++steps;
+  const bool ran = c->state == ContainerState::kRunning;
   c->state = ContainerState::kExited;
   c->exit_code = code;
   c->health = HealthStatus::kNone;
+  if (ran) {
+    restart_after(*c, decide_exit(behaviour[c->service].policy, restarts_[c->id],
+                                  {code, timers_.now() - began_[c->id], c->stop_requested}));
+  }
   changed();
 }
 
@@ -261,7 +299,14 @@ void FakeEngine::remove_container(const std::string& name) {
 }
 
 void FakeEngine::set_health(const std::string& name, HealthStatus health) {
-  if (ObservedContainer* c = find(name)) c->health = health;
+  ++steps;
+  if (ObservedContainer* c = find(name)) {
+    c->health = health;
+    const RestartPolicy& policy = behaviour[c->service].policy;
+    if (health == HealthStatus::kUnhealthy && policy.kind != RestartPolicy::Kind::kNo)
+      restart_after(*c,
+                    decide_unhealthy(policy, "", restarts_[c->id], timers_.now() - began_[c->id]));
+  }
   changed();
 }
 

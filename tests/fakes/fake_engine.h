@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "scheduler/engine.h"
+#include "scheduler/restart.h"
 #include "tests/fakes/fake_timers.h"
 
 namespace stack::testing {
@@ -28,6 +29,8 @@ class FakeEngine final : public scheduler::Engine {
     bool unhealthy = false;         // becomes unhealthy instead
     std::optional<int> exits = {};  // ends by itself with this code ...
     Duration exits_after{};         // ... after this time
+    scheduler::RestartPolicy policy =
+        {};  // what ends by itself is restarted, and so is what turns unhealthy
   };
   std::map<std::string, Behaviour> behaviour;  // by service
   Duration operation_time{};                   // 0: operations finish before perform() returns
@@ -42,6 +45,7 @@ class FakeEngine final : public scheduler::Engine {
   std::vector<std::string> violations;  // invariants that were broken
   int observations = 0;
   int most_at_once = 0;
+  std::uint64_t steps = 0;  // operations and events so far
   std::optional<scheduler::Preflight> last_preflight;
 
   void observe(const scheduler::ObserveRequest& request, Done<scheduler::Observed> done) override;
@@ -73,11 +77,17 @@ class FakeEngine final : public scheduler::Engine {
   Result<scheduler::OperationResult> create(const scheduler::ProjectPtr& project,
                                             const scheduler::CreateContainer& op);
   Result<scheduler::OperationResult> start(const std::string& id);
+  void begin_to_run(scheduler::ObservedContainer& container);
+  void restart_after(scheduler::ObservedContainer& container,
+                     const scheduler::RestartDecision& decision);
   scheduler::ObservedContainer* by_id(const std::string& id);
   void check_invariants();
 
   FakeTimers& timers_;
   int next_id_ = 0;
+  int starts_ = 0;
+  std::map<std::string, scheduler::RestartState> restarts_;  // by id
+  std::map<std::string, TimePoint> began_;
   int running_operations_ = 0;
   int incarnation_ = 0;
   std::vector<scheduler::Subscription> pending_;

@@ -27,8 +27,8 @@ compose::Project with_config(const std::string& content) {
   auto project = project_of({"web"});
   project.configs["app"].content = content;
   project.secrets["key"].file = "/secrets/key";
-  service(project, "web").configs.push_back({.source = "app"});
-  service(project, "web").secrets.push_back({.source = "key"});
+  service(project, "web").configs.emplace_back().source = "app";
+  service(project, "web").secrets.emplace_back().source = "key";
   return project;
 }
 
@@ -56,9 +56,9 @@ TEST(PlanUp, EditedContentsReplaceTheirUsers) {
 
 TEST(PlanUp, JobWithRerunChangedStaysDone) {
   auto project = project_of({"job", "web"});
+  auto world = world_after_up(project);  // what follows is not in the hash
   depends(project, "web", "job", "service_completed_successfully");
   service(project, "job").x_stack.rerun = "changed";
-  auto world = world_after_up(project);
   world.containers[0].state = ContainerState::kExited;
   EXPECT_EQ(up_text(project, world), "");
   world.containers[0].exit_code = 3;  // it failed: again

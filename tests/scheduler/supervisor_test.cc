@@ -64,6 +64,31 @@ TEST(Supervisor, MakesAnewWhatVanished) {
             (std::vector<std::string>{"container demo-web-2 had vanished and was made anew"}));
 }
 
+TEST(Supervisor, DependentsFollowARestart) {
+  auto project = project_of({"db", "web", "other"});
+  depends(project, "web", "db", "service_healthy", true);
+  depends(project, "other", "db", "service_healthy");
+  Supervised s(project);
+  s.engine.behaviour["db"].has_healthcheck = true;
+  s.up();
+  s.engine.log.clear();
+  // The engine restarts db by itself.
+  auto* db = s.engine.find("demo-db-1");
+  db->restart_count = 1;
+  db->started_at = WallTime(seconds(100));
+  db->health = HealthStatus::kStarting;
+  s.engine.changed();
+  s.timers.advance(seconds(5));
+  EXPECT_TRUE(s.engine.log.empty());  // not before db is healthy again
+  s.engine.set_health("demo-db-1", HealthStatus::kHealthy);
+  s.timers.advance(seconds(1));
+  EXPECT_EQ(s.engine.log,
+            (std::vector<std::string>{"stop container demo-web-1", "start container demo-web-1"}));
+  EXPECT_EQ(s.reports, (std::vector<std::string>{"web was restarted after what it depends on"}));
+  s.timers.advance(std::chrono::minutes(5));
+  EXPECT_EQ(s.engine.log.size(), 2U);
+}
+
 TEST(Supervisor, DoesNotFightOurCommands) {
   Supervised s(project_of({"db", "web"}));
   s.up();
