@@ -68,7 +68,7 @@ bool has_healthcheck(const ContainerConfig& config) {
 }
 
 // Appends what can be read without waiting; false at the end of the stream.
-bool drain(int fd, std::string* output) {
+bool read_available(int fd, std::string* output) {
   char buffer[4096];
   for (;;) {
     const ssize_t n = ::read(fd, buffer, sizeof buffer);
@@ -179,7 +179,7 @@ void Containers::Impl::begin_probe(Entry* entry) {
               services.loop.on_readable(fd.get(), [this, id, generation, raw = fd.get(), watch] {
                 Entry* now = get(id);
                 if (now == nullptr || now->generation != generation || !now->probe) return;
-                if (!drain(raw, &now->probe->output)) (now->probe.get()->*watch).cancel();
+                if (!read_available(raw, &now->probe->output)) (now->probe.get()->*watch).cancel();
               });
         };
         follow(probe->exec.out, &HealthProbe::out_watch);
@@ -190,8 +190,8 @@ void Containers::Impl::begin_probe(Entry* entry) {
           if (now == nullptr || now->generation != generation || !now->probe) return;
           HealthProbe& p = *now->probe;
           auto status = reap(p.exec.shim_pidfd.get(), false);
-          if (p.exec.out) drain(p.exec.out.get(), &p.output);
-          if (p.exec.err) drain(p.exec.err.get(), &p.output);
+          if (p.exec.out) read_available(p.exec.out.get(), &p.output);
+          if (p.exec.err) read_available(p.exec.err.get(), &p.output);
           scheduler::ProbeResult result{p.begun, services.clock.wall(), -1, std::move(p.output)};
           if (status.ok() && status->has_value()) result.exit_code = (*status)->code;
           if (p.timed_out)

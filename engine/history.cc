@@ -44,7 +44,8 @@ json to_json(const Event& event) {
 Event event_of(const json& document, WallTime time) {
   Event event{
       document.value("type", ""), document.value("event", ""), document.value("id", ""), {}, time};
-  for (const auto& [key, value] : document.value("attributes", json::object()).items()) {
+  const json attributes = document.value("attributes", json::object());
+  for (const auto& [key, value] : attributes.items()) {
     if (value.is_string()) event.attributes[key] = value.get<std::string>();
   }
   return event;
