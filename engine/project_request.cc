@@ -31,10 +31,6 @@ std::vector<std::string> strings(const json& body, const char* key) {
 
 }  // namespace
 
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 json to_json(const scheduler::ProgressLine& line) {
   if (const auto* event = std::get_if<scheduler::ProgressEvent>(&line)) {
     json out{

@@ -23,6 +23,5 @@ Result<ProjectRequest> parse_project_request(const std::string& verb, std::strin
 nlohmann::json to_json(const scheduler::ProgressLine& line);
 nlohmann::json to_json(const std::string& verb, const scheduler::RunResult& result, bool dry_run);
 nlohmann::json to_json(const Error& error);
-std::string dump(const nlohmann::json& value);
 
 }  // namespace stack::engine

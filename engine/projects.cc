@@ -11,6 +11,7 @@
 #include "engine/containers.h"
 #include "engine/daemon.h"
 #include "engine/history.h"
+#include "engine/json_fields.h"
 #include "engine/local_engine.h"
 #include "engine/project_options.h"
 #include "engine/project_record.h"
