@@ -86,7 +86,7 @@ class Rules(EndToEnd):
         other = self.machine.base / "elsewhere" / "twin"
         other.mkdir(parents=True)
         (other / "compose.yaml").write_text("services: {db: {%s}}\n" % SLEEPER)
-        for words in (("up", "-d", "--remove-orphans"), ("down", "--remove-orphans"), ("stop",), ("kill",), ("rm", "-f")):
+        for words in (("up", "-d", "--remove-orphans"), ("down", "--remove-orphans"), ("stop",), ("kill",)):
             refused = self.stack(*words, cwd=other, code=1)
             self.assertIn(f'project "twin" is that of {first.dir}', refused.err)
         self.assertEqual(first.ids(), before)
