@@ -7,57 +7,15 @@
 #include <cstdlib>
 
 #include "base/fd.h"
-#include "cli/verbs.h"
+#include "cli/command_tree.h"
+#include "cli/other_reading.h"
 
 namespace stack::cli {
 
 namespace {
 
-constexpr FlagSpec kGlobalFlags[] = {
-    {"all-resources", 0, FlagType::kBool, "Include all resources, even those not used by services"},
-    {"ansi", 0, FlagType::kString,
-     "Control when to print ANSI control characters (\"never\"|\"always\"|\"auto\")", "auto"},
-    {"compatibility", 0, FlagType::kBool, "Separate the parts of names by _ instead of -"},
-    {"dry-run", 0, FlagType::kBool, "Say what would be done, and do nothing"},
-    {"env-file", 0, FlagType::kList, "Specify an alternate environment file"},
-    {"file", 'f', FlagType::kList, "Compose configuration files"},
-    {"parallel", 0, FlagType::kInt, "Control max parallelism, -1 for unlimited", "-1"},
-    {"profile", 0, FlagType::kList, "Specify a profile to enable"},
-    {"progress", 0, FlagType::kString,
-     "Set type of progress output (auto, tty, plain, json, quiet)", "auto"},
-    {"project-directory", 0, FlagType::kString,
-     "Specify an alternate working directory (default: the path of the, first specified, Compose "
-     "file)"},
-    {"project-name", 'p', FlagType::kString, "Project name"},
-    {"workdir", 0, FlagType::kString, "", "", true},
-    {"no-ansi", 0, FlagType::kBool, "", "", true},
-    {"verbose", 0, FlagType::kBool, "", "", true},
-    {"version", 'v', FlagType::kBool, "Show the version"},
-    {"help", 'h', FlagType::kBool, "", "", true},
-};
-
-const Command* const kCommands[] = {
-    &kAttachCommand,   &kBuildCommand,   &kConfigCommand,  &kCpCommand,      &kCreateCommand,
-    &kDownCommand,     &kEventsCommand,  &kExecCommand,    &kImagesCommand,  &kKillCommand,
-    &kLoginCommand,    &kLogoutCommand,  &kLogsCommand,    &kLsCommand,      &kPauseCommand,
-    &kPortCommand,     &kPsCommand,      &kPullCommand,    &kPushCommand,    &kRestartCommand,
-    &kRmCommand,       &kRunCommand,     &kScaleCommand,   &kSearchCommand,  &kStartCommand,
-    &kStatsCommand,    &kStopCommand,    &kTopCommand,     &kUnpauseCommand, &kUpCommand,
-    &kVersionCommand,  &kVolumesCommand, &kWaitCommand,    &kImageCommand,   &kNetworkCommand,
-    &kSystemCommand,   &kVolumeCommand,  &kHistoryCommand, &kPlanCommand,    &kRevisionsCommand,
-    &kRollbackCommand, &kWhyCommand,
-};
-
-constexpr FlagSpec kCommonFlags[] = {
-    {"dry-run", 0, FlagType::kBool, "Execute command in dry run mode"},
-    {"help", 'h', FlagType::kBool, "", "", true},
-};
-
-std::vector<FlagSpec> flags_of(const Command& command) {
-  std::vector<FlagSpec> flags(command.flags.begin(), command.flags.end());
-  flags.insert(flags.end(), std::begin(kCommonFlags), std::end(kCommonFlags));
-  return flags;
-}
+constexpr FlagSpec kDryRunFlag{"dry-run", 0, FlagType::kBool, "Execute command in dry run mode"};
+constexpr int kDockerFlagError = 125;
 
 std::vector<std::string> names_of(std::span<const Command* const> among) {
   std::vector<std::string> names;
@@ -65,9 +23,9 @@ std::vector<std::string> names_of(std::span<const Command* const> among) {
   return names;
 }
 
-int fail(const Error& error) {
+int fail(const Error& error, int code = 1) {
   print_error(error);
-  return error.kind == ErrorKind::kCancelled ? 130 : 1;
+  return error.kind == ErrorKind::kCancelled ? 130 : code;
 }
 
 std::string given_or_environment(const Arguments& args, std::string_view flag,
@@ -90,6 +48,17 @@ Result<Globals> globals_of(const Arguments& args) {
   globals.compatibility = args.on("compatibility") || environment_flag("COMPOSE_COMPATIBILITY");
   globals.all_resources = args.on("all-resources");
   globals.dry_run = args.on("dry-run");
+  globals.host = args.text("host");
+  globals.config_directory = args.text("config");
+  for (const std::string_view flag : {"tls", "tlsverify", "tlscacert", "tlscert", "tlskey"}) {
+    if (!args.given(flag)) continue;
+    return Error::invalid(fmt::format("--{}: the engine listens on a unix socket only", flag))
+        .fix("Leave it out; `ssh HOST stack ...` reaches another machine.");
+  }
+  if (const std::string name = args.text("context"); !name.empty() && name != "default") {
+    return Error::not_found(fmt::format("context \"{}\" does not exist", name))
+        .fix("There is one engine a machine: leave --context out, or name a socket with --host.");
+  }
   if (const std::string limit = environment_value("COMPOSE_PARALLEL_LIMIT");
       !limit.empty() && limit.find_first_not_of("-0123456789") != std::string::npos) {
     return Error::invalid(
@@ -98,79 +67,137 @@ Result<Globals> globals_of(const Arguments& args) {
   return globals;
 }
 
-int unknown_command(std::string_view name) {
-  print(main_help());
-  Error error = Error::invalid(fmt::format("unknown docker command: \"compose {}\"", name));
-  if (const auto near = nearest(name, names_of(kCommands)))
-    error.remedy = fmt::format("Did you mean: stack {}?", *near);
-  return fail(error);
+std::string usage_and_help(const Command& command, const std::string& path) {
+  return fmt::format("\nUsage:  {} {}\n\nRun '{} --help' for more information", path, command.usage,
+                     path);
 }
 
-int run_command(Context& context, const Command& command, const std::string& path,
-                std::span<const std::string> args) {
-  if (!command.children.empty()) {
-    if (args.empty() || args[0] == "--help" || args[0] == "-h") {
-      print(command_help(command, path));
-      return 0;
-    }
-    const Command* child = find_command(command.children, args[0]);
-    if (child != nullptr)
-      return run_command(context, *child, fmt::format("{} {}", path, child->name), args.subspan(1));
-    Error error = Error::invalid(fmt::format("unknown command: \"{} {}\"", path, args[0]));
-    if (const auto near = nearest(args[0], names_of(command.children))) {
-      error.remedy = fmt::format("Did you mean: {} {}?", path, *near);
-    } else {
-      error.remedy = fmt::format("`{} --help` lists the commands.", path);
-    }
-    return fail(error);
+std::string argument_words(std::size_t count) {
+  return fmt::format("{} argument{}", count, count == 1 ? "" : "s");
+}
+
+Status check_argument_count(const Command& command, const std::string& path, std::size_t given) {
+  const std::size_t low = command.min_args;
+  const std::size_t high = command.max_args;
+  if (given >= low && given <= high) return ok_status();
+  if (command.words == Words::kCompose) {
+    return Error::invalid(fmt::format("requires at least {} arg(s), only received {}", low, given))
+        .fix(fmt::format("Usage: {} {}", path, command.usage));
   }
-  const std::vector<FlagSpec> flags = flags_of(command);
-  auto parsed = parse_flags(flags, args, command.interspersed);
+  std::string need;
+  if (high == 0) {
+    need = "accepts no arguments";
+  } else if (low == high) {
+    need = "requires " + argument_words(low);
+  } else if (given < low) {
+    need = "requires at least " + argument_words(low);
+  } else {
+    need = "requires at most " + argument_words(high);
+  }
+  return Error::invalid(fmt::format("stack: '{}' {}", path, need))
+      .fix(usage_and_help(command, path));
+}
+
+int run_leaf(Context& context, const Command& command, const std::string& path,
+             std::span<const std::string> args, const Meaning* meaning) {
+  const bool docker = command.words == Words::kDocker;
+  auto parsed = parse_flags(flags_of(command), args, command.interspersed);
   if (!parsed) {
-    if (parsed.error().remedy.empty())
-      parsed.error().remedy = fmt::format("`{} --help` lists the flags.", path);
-    return fail(parsed.error());
+    Error error = std::move(parsed).error();
+    if (meaning != nullptr) add_other_flags(*meaning, args, error);
+    if (docker) {
+      error.remedy += (error.remedy.empty() ? "" : "\n") + usage_and_help(command, path);
+    } else if (error.remedy.empty()) {
+      error.remedy = fmt::format("`{} --help` lists the flags.", path);
+    }
+    return fail(error, docker ? kDockerFlagError : 1);
   }
   if (parsed->on("help")) {
     print(command_help(command, path));
     return 0;
   }
-  if (parsed->positional.size() < command.min_args) {
-    return fail(Error::invalid(fmt::format("requires at least {} arg(s), only received {}",
-                                           command.min_args, parsed->positional.size()))
-                    .fix(fmt::format("Usage: {} {}", path, command.usage)));
+  if (const auto count = check_argument_count(command, path, parsed->positional.size()); !count) {
+    return fail(count.error());
   }
   if (parsed->on("dry-run")) context.set_dry_run();
-  const auto code = command.run(context, *parsed);
-  return code.ok() ? *code : fail(code.error());
+  auto code = command.run(context, *parsed);
+  if (code.ok()) return *code;
+  if (meaning != nullptr) add_other_names(context, *meaning, *parsed, code.error());
+  return fail(code.error(), command.failure_code);
+}
+
+int run_command(Context& context, const Command& command, const std::string& path,
+                std::span<const std::string> args, const Meaning* meaning = nullptr) {
+  if (command.children.empty()) return run_leaf(context, command, path, args, meaning);
+  if (args.empty() || args[0] == "--help" || args[0] == "-h") {
+    print(command_help(command, path));
+    return 0;
+  }
+  const Command* child = find_command(command.children, args[0]);
+  if (child != nullptr)
+    return run_command(context, *child, fmt::format("{} {}", path, child->name), args.subspan(1));
+  Error error = Error::invalid(fmt::format("unknown command: \"{} {}\"", path, args[0]));
+  if (const auto near = nearest(args[0], names_of(command.children))) {
+    error.remedy = fmt::format("Did you mean: {} {}?", path, *near);
+  } else {
+    error.remedy = fmt::format("`{} --help` lists the commands.", path);
+  }
+  return fail(error);
+}
+
+int unknown_command(std::string_view name) {
+  Error error = Error::invalid(fmt::format("stack: unknown command: stack {}", name));
+  const auto near = nearest(name, first_words());
+  error.remedy =
+      near ? fmt::format("Did you mean: stack {}?", *near) : "`stack --help` lists the commands.";
+  return fail(error);
+}
+
+// `stack help image ls` and `stack image ls --help` say the same.
+int help(std::span<const std::string> words) {
+  if (words.empty()) {
+    print(main_help());
+    return 0;
+  }
+  const auto meaning = meaning_of(words[0], [] { return true; });
+  if (!meaning) return unknown_command(words[0]);
+  const Command* command = meaning->command;
+  std::string path = "stack " + words[0];
+  for (const std::string& word : words.subspan(1)) {
+    const Command* child = find_command(command->children, word);
+    if (child == nullptr) break;
+    command = child;
+    path += fmt::format(" {}", child->name);
+  }
+  print(command_help(*command, path));
+  return 0;
 }
 
 }  // namespace
 
-std::span<const Command* const> commands() { return kCommands; }
-std::span<const FlagSpec> global_flags() { return kGlobalFlags; }
-
 const Command* find_command(std::span<const Command* const> among, std::string_view name) {
+  const auto is_alias = [name](std::string_view aliases) {
+    while (!aliases.empty()) {
+      const std::size_t comma = aliases.find(',');
+      if (aliases.substr(0, comma) == name) return true;
+      aliases.remove_prefix(comma == std::string_view::npos ? aliases.size() : comma + 1);
+    }
+    return false;
+  };
   for (const Command* command : among) {
-    if (command->name == name || (!command->alias.empty() && command->alias == name))
-      return command;
+    if (command->name == name || is_alias(command->alias)) return command;
   }
   return nullptr;
 }
 
-std::string main_help() {
-  std::string out =
-      "Usage:  stack [OPTIONS] COMMAND\n\nDefine and run multi-container "
-      "applications\n\nOptions:\n";
-  out += flag_help(kGlobalFlags);
-  for (const bool management : {true, false}) {
-    out += management ? "\nManagement Commands:\n" : "\nCommands:\n";
-    for (const Command* command : kCommands) {
-      if (command->children.empty() == management) continue;
-      out += fmt::format("  {:<11} {}\n", command->name, command->summary);
-    }
-  }
-  return out + "\nRun 'stack COMMAND --help' for more information on a command.\n";
+std::vector<FlagSpec> flags_of(const Command& command) {
+  std::vector<FlagSpec> flags(command.flags.begin(), command.flags.end());
+  flags.insert(flags.end(), command.more_flags.begin(), command.more_flags.end());
+  const bool has_h = std::any_of(flags.begin(), flags.end(),
+                                 [](const FlagSpec& flag) { return flag.shorthand == 'h'; });
+  if (command.words == Words::kCompose) flags.push_back(kDryRunFlag);
+  flags.push_back({"help", has_h ? '\0' : 'h', FlagType::kBool, "", "", true});
+  return flags;
 }
 
 std::string command_help(const Command& command, std::string_view path) {
@@ -182,35 +209,44 @@ std::string command_help(const Command& command, std::string_view path) {
     return out +
            fmt::format("\nRun '{} COMMAND --help' for more information on a command.\n", path);
   }
-  const std::vector<FlagSpec> flags = flags_of(command);
   if (!command.alias.empty())
     out += fmt::format("\nAliases:\n  {}, {}\n", command.name, command.alias);
-  return out + "\nOptions:\n" + flag_help(flags);
+  const std::string flags = flag_help(flags_of(command));
+  return flags.empty() ? out : out + "\nOptions:\n" + flags;
 }
 
 int run_command_line(std::span<const std::string> args) {
-  const auto globals_args = parse_flags(kGlobalFlags, args, false);
+  auto globals_args = parse_flags(global_flags(), args, false);
   if (!globals_args) return fail(globals_args.error());
-  const std::vector<std::string>& rest = globals_args->positional;
-  if (globals_args->on("version")) return run_command_line(std::vector<std::string>{"version"});
+  std::vector<std::string> rest = globals_args->positional;
+  bool compose = false;
+  if (!rest.empty() && rest[0] == "compose" && !globals_args->on("version")) {
+    // `stack compose -p NAME ps`: the same flags may stand on either side of the word.
+    std::vector<std::string> joined(args.begin(), args.end() - static_cast<long>(rest.size()));
+    joined.insert(joined.end(), rest.begin() + 1, rest.end());
+    globals_args = parse_flags(global_flags(), joined, false);
+    if (!globals_args) return fail(globals_args.error());
+    rest = globals_args->positional;
+    compose = true;
+  }
+  if (globals_args->on("version"))
+    return run_command_line(std::vector<std::string>{"compose", "version"});
   if (rest.empty() || globals_args->on("help")) {
-    print(main_help());
+    print(compose ? command_help(*find_command(command_groups(), "compose"), "stack compose")
+                  : main_help());
     return 0;
   }
-  if (rest[0] == "help") {
-    const Command* about = rest.size() > 1 ? find_command(kCommands, rest[1]) : nullptr;
-    print(about != nullptr ? command_help(*about, fmt::format("stack {}", about->name))
-                           : main_help());
-    return 0;
-  }
-  const Command* command = find_command(kCommands, rest[0]);
-  if (command == nullptr) return unknown_command(rest[0]);
+  if (rest[0] == "help") return help(std::span(rest).subspan(1));
   auto globals = globals_of(*globals_args);
   if (!globals) return fail(globals.error());
   auto context = Context::create(std::move(*globals));
   if (!context) return fail(context.error());
-  return run_command(*context, *command, fmt::format("stack {}", command->name),
-                     std::span(rest).subspan(1));
+  const auto after = std::span<const std::string>(rest).subspan(1);
+  if (compose)
+    return run_command(*context, *find_command(command_groups(), "compose"), "stack compose", rest);
+  const auto meaning = meaning_of(rest[0], [&context] { return context->in_project(); });
+  if (!meaning) return unknown_command(rest[0]);
+  return run_command(*context, *meaning->command, "stack " + rest[0], after, &*meaning);
 }
 
 }  // namespace stack::cli

@@ -10,6 +10,7 @@
 #include "cli/engine_launcher.h"
 #include "cli/terminal.h"
 #include "compose/diagnostic.h"
+#include "compose/discover.h"
 #include "compose/loader.h"
 
 namespace stack::cli {
@@ -116,9 +117,20 @@ Result<ProjectScope> Context::scope(const std::vector<std::string>& services) {
   return std::move(loaded).error();
 }
 
+bool Context::in_project() const {
+  const bool said = !globals_.files.empty() || !globals_.project_name.empty() ||
+                    !globals_.project_directory.empty() || !globals_.env_files.empty() ||
+                    !globals_.profiles.empty() || globals_.all_resources ||
+                    !environment_value("COMPOSE_FILE").empty() ||
+                    !environment_value("COMPOSE_PROJECT_NAME").empty();
+  if (said) return true;
+  const auto found = compose::discover(load_options({}));
+  return found.ok() || found.error().kind != ErrorKind::kNotFound;
+}
+
 Result<const Engine*> Context::engine() {
   if (!engine_) {
-    const EngineAddress address = TRY(engine_address());
+    const EngineAddress address = TRY(engine_address(globals_.host));
     TRY(ensure_engine(address));
     engine_.emplace(ApiClient(address.socket));
   }

@@ -31,6 +31,8 @@ struct Globals {
   bool compatibility = false;
   bool all_resources = false;
   bool dry_run = false;
+  std::string host;              // --host: the engine's socket
+  std::string config_directory;  // --config: where config.json with the logins is
 };
 
 // The project that a command is about. `project` is null when it is known by name only (-p without
@@ -56,6 +58,9 @@ class Context {
   Result<const compose::Project*> load(const compose::LoadOptions& options);
   Result<ProjectScope> scope(const std::vector<std::string>& services = {});
   compose::LoadOptions load_options(const std::vector<std::string>& services) const;
+
+  // Whether a bare verb means Compose's (cli/command_tree.h).
+  bool in_project() const;
 
   // Starts the engine when nothing answers.
   Result<const Engine*> engine();

@@ -87,21 +87,23 @@ Status start(const EngineAddress& address, const LaunchOptions& options, const A
 
 }  // namespace
 
-Result<EngineAddress> engine_address() {
+Result<EngineAddress> engine_address(const std::string& host) {
   const char* run = ::getenv("STACK_RUN");
   EngineAddress address;
   address.run_directory = run != nullptr && *run != '\0' ? run : "/run/stack";
   address.socket = address.run_directory + "/stack.sock";
-  if (const char* host = ::getenv("STACK_HOST"); host != nullptr && *host != '\0') {
-    std::string_view text = host;
-    if (text.starts_with("unix://")) text.remove_prefix(7);
-    if (!text.starts_with('/')) {
-      return Error::invalid(fmt::format("STACK_HOST={} is not the address of a unix socket", host))
-          .fix("Write it as unix:///path/to/stack.sock.");
-    }
-    address.socket = text;
-    address.may_start = false;
+  const char* variable = ::getenv("STACK_HOST");
+  const std::string named = host.empty() && variable != nullptr ? variable : host;
+  if (named.empty()) return address;
+  std::string_view text = named;
+  if (text.starts_with("unix://")) text.remove_prefix(7);
+  if (!text.starts_with('/')) {
+    return Error::invalid(fmt::format("{}{} is not the address of a unix socket",
+                                      host.empty() ? "STACK_HOST=" : "--host ", named))
+        .fix("Write it as unix:///path/to/stack.sock.");
   }
+  address.may_start = text == address.socket;
+  address.socket = text;
   return address;
 }
 
@@ -112,7 +114,9 @@ Status ensure_engine(const EngineAddress& address, const LaunchOptions& options)
   if (!address.may_start) {
     return Error::make(ErrorKind::kUnavailable,
                        fmt::format("no engine answers at {}", address.socket))
-        .fix("STACK_HOST names this socket; start what should listen there, or unset STACK_HOST.");
+        .fix(
+            "STACK_HOST or --host names this socket; start what should listen there, or leave it "
+            "out.");
   }
   TRY_WHILE(make_directories(address.run_directory, 0755), "preparing the engine's run directory");
   const Fd lock = TRY_WHILE(lock_file(address.run_directory + "/start.lock", true),

@@ -14,8 +14,9 @@ struct EngineAddress {
   bool may_start = true;      // false when the user named a socket: then it is not ours to start
 };
 
-// $STACK_HOST ("unix:///path" or a path), else $STACK_RUN/stack.sock, else /run/stack/stack.sock.
-Result<EngineAddress> engine_address();
+// `host` (--host) or $STACK_HOST ("unix:///path" or a path), else $STACK_RUN/stack.sock, else
+// /run/stack/stack.sock.
+Result<EngineAddress> engine_address(const std::string& host = {});
 
 struct LaunchOptions {
   std::string program;  // empty: stackd beside our own binary

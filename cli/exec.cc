@@ -6,7 +6,7 @@
 
 #include "cli/containers.h"
 #include "cli/environment.h"
-#include "cli/json_text.h"
+#include "cli/exec_session.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 
@@ -42,40 +42,16 @@ Result<int> exec(Context& context, const Arguments& args) {
       TRY(running_container(context, scope, service, args.number("index").value_or(0)));
   if (context.dry_run()) return 0;
   const Engine* engine = TRY(context.engine());
-  const bool detach = args.on("detach");
-  const bool tty = !args.on("no-tty") && !detach && is_terminal(STDOUT_FILENO);
-  JsonObject body;
-  body.add("AttachStdin", !detach && args.on("interactive"))
-      .add("AttachStdout", !detach)
-      .add("AttachStderr", !detach)
-      .add("Tty", tty)
-      .add("Cmd", command)
-      .add("Env", resolved_environment(args.list("env")));
-  if (args.given("user")) body.add("User", args.text("user"));
-  if (args.given("workdir")) body.add("WorkingDir", args.text("workdir"));
-  if (args.on("privileged")) body.add("Privileged", true);
-  const std::string created = TRY(
-      engine->http().post(fmt::format("{}/containers/{}/exec", kApi, container.id), body.text()));
-  const std::string id = json_member(created, "Id");
-  const std::string start = fmt::format("{}/exec/{}/start", kApi, id);
-  if (detach) {
-    TRY(engine->http().post(start, JsonObject().add("Detach", true).add("Tty", false).text()));
-    return 0;
-  }
-  Hijacked connection =
-      TRY(engine->http().hijack(start, JsonObject().add("Detach", false).add("Tty", tty).text()));
-  SessionOptions options;
-  options.tty = tty;
+  ExecOptions options;
+  options.command = command;
+  options.environment = resolved_environment(args.list("env"));
+  options.user = args.text("user");
+  options.working_directory = args.text("workdir");
+  options.detach = args.on("detach");
+  options.tty = !args.on("no-tty") && !options.detach && is_terminal(STDOUT_FILENO);
   options.input = args.on("interactive");
-  if (tty) {
-    options.resize = [engine, &id](WindowSize size) {
-      // A process that has ended meanwhile needs no size.
-      (void)engine->http().post(
-          fmt::format("{}/exec/{}/resize?h={}&w={}", kApi, id, size.rows, size.columns));
-    };
-  }
-  TRY(run_session(std::move(connection), options));
-  return engine->exec_exit_code(id);
+  options.privileged = args.on("privileged");
+  return run_exec(*engine, container.id, options);
 }
 
 Result<int> attach(Context& context, const Arguments& args) {
@@ -107,10 +83,9 @@ Result<int> attach(Context& context, const Arguments& args) {
           fmt::format("{}/containers/{}/kill?signal={}", kApi, container.id, signal));
     };
   }
-  TRY(run_session(std::move(connection), options));
-  // Detached by the key sequence: the container runs on.
-  const auto after = engine->inspect(container.id);
-  if (after.ok() && after->running) return 0;
+  options.detach_keys = TRY(DetachKeys::parse(
+      args.given("detach-keys") ? args.text("detach-keys") : std::string(kDefaultDetachKeys)));
+  if (TRY(run_session(std::move(connection), options)) == SessionEnd::kDetached) return 0;
   std::string body;
   while (TRY(waiting.read(body))) {
   }

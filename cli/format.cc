@@ -1,11 +1,11 @@
 #include "cli/format.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <cctype>
+#include <nlohmann/json.hpp>
 
 #include "cli/json_text.h"
+#include "cli/template.h"
 
 namespace stack::cli {
 
@@ -15,40 +15,6 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   return text;
-}
-
-Result<std::string> evaluate(std::string_view action, const Record& record) {
-  std::string_view rest = trimmed(action);
-  enum class Function { kNone, kJson, kUpper, kLower } function = Function::kNone;
-  for (const auto& [name, which] : {std::pair<std::string_view, Function>{"json ", Function::kJson},
-                                    {"upper ", Function::kUpper},
-                                    {"lower ", Function::kLower}}) {
-    if (!rest.starts_with(name)) continue;
-    function = which;
-    rest = trimmed(rest.substr(name.size()));
-  }
-  if (rest == "." && function == Function::kJson) return record.to_json();
-  if (!rest.starts_with('.') || rest.find_first_of(" |(") != std::string_view::npos) {
-    return Error::invalid(fmt::format("template: {{{{{}}}}} is not supported", action))
-        .fix("Use {{.Field}} or {{json .}}, or --format json with jq.");
-  }
-  const Record::Field* field = record.find(rest.substr(1));
-  if (field == nullptr) {
-    std::string names;
-    for (const Record::Field& known : record.fields)
-      names += (names.empty() ? "" : ", ") + known.name;
-    return Error::invalid(fmt::format("template: there is no field {}", rest.substr(1)))
-        .fix("Fields: " + names + ".");
-  }
-  std::string value = field->text;
-  if (function == Function::kJson) return field->json.empty() ? json_string(value) : field->json;
-  const auto map = [&value](int (*convert)(int)) {
-    std::transform(value.begin(), value.end(), value.begin(),
-                   [convert](unsigned char c) { return static_cast<char>(convert(c)); });
-  };
-  if (function == Function::kUpper) map(std::toupper);
-  if (function == Function::kLower) map(std::tolower);
-  return value;
 }
 
 std::string unescaped(std::string_view text) {
@@ -63,14 +29,70 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
-Row cells(const std::string& line) {
-  Row row;
-  std::size_t start = 0;
-  for (std::size_t tab = 0; (tab = line.find('\t', start)) != std::string::npos; start = tab + 1) {
-    row.push_back(line.substr(start, tab - start));
+void append_cells(std::string_view text, std::vector<Row>& rows) {
+  std::size_t line_start = 0;
+  while (line_start <= text.size()) {
+    const std::size_t line_end = std::min(text.find('\n', line_start), text.size());
+    const std::string_view line = text.substr(line_start, line_end - line_start);
+    Row& row = rows.emplace_back();
+    std::size_t start = 0;
+    for (std::size_t tab = 0; (tab = line.find('\t', start)) != std::string::npos; start = tab + 1)
+      row.emplace_back(line.substr(start, tab - start));
+    row.emplace_back(line.substr(start));
+    line_start = line_end + 1;
   }
-  row.push_back(line.substr(start));
-  return row;
+}
+
+Json document_of(const Record& record) {
+  Json out = Json::object();
+  for (const Record::Field& field : record.fields)
+    out[field.name] =
+        field.json.empty() ? Json(field.text) : Json::parse(field.json, nullptr, false);
+  return out;
+}
+
+Result<std::string> text_of(const Template& pattern, const Record& record) {
+  const Json document = document_of(record);
+  const std::string json = record.to_json();
+  const TemplateMethod label =
+      [&record](std::string_view name,
+                const std::vector<std::string>& args) -> std::optional<std::string> {
+    if (name != "Label" || args.size() != 1) return std::nullopt;
+    const auto found = record.labels.find(args[0]);
+    return found != record.labels.end() ? found->second : std::string();
+  };
+  return pattern.execute({&document, label, json});
+}
+
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
+
+Result<std::string> head_of(const Template& pattern, const std::vector<Column>& columns,
+                            const std::vector<Record>& records) {
+  Json titles = Json::object();
+  for (const Column& column : columns) titles[column.field] = column.title;
+  if (!records.empty()) {
+    for (const Record::Field& field : records[0].fields) {
+      if (!titles.contains(field.name)) titles[field.name] = upper(field.name);
+    }
+  }
+  // The title of {{.Label "com.example.some-name"}} is "some name".
+  const TemplateMethod label =
+      [](std::string_view name,
+         const std::vector<std::string>& args) -> std::optional<std::string> {
+    if (name != "Label" || args.size() != 1) return std::nullopt;
+    std::string title = args[0].substr(args[0].rfind('.') + 1);
+    std::replace_if(
+        title.begin(), title.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
+    return title;
+  };
+  auto head = pattern.execute({&titles, label, {}});
+  // Without a row nobody knows which other fields there are.
+  if (!head.ok() && records.empty()) return std::string();
+  return head;
 }
 
 }  // namespace
@@ -94,20 +116,9 @@ std::string Record::to_json() const {
   return object.text();
 }
 
-Result<std::string> apply_template(std::string_view format, const Record& record) {
-  const std::string text = unescaped(format);
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t open = text.find("{{", at);
-    out += text.substr(at, open == std::string::npos ? open : open - at);
-    if (open == std::string::npos) break;
-    const std::size_t close = text.find("}}", open);
-    if (close == std::string::npos)
-      return Error::invalid("template: unclosed action: {{ without }}");
-    out += TRY(evaluate(std::string_view(text).substr(open + 2, close - open - 2), record));
-    at = close + 2;
-  }
-  return out;
+Result<std::string> render_record(std::string_view format, const Record& record) {
+  if (format == "json") return record.to_json();
+  return text_of(TRY(Template::parse(unescaped(trimmed(format)))), record);
 }
 
 Result<std::string> render_list(std::string_view format, const std::vector<Column>& columns,
@@ -118,15 +129,12 @@ Result<std::string> render_list(std::string_view format, const std::vector<Colum
     return out;
   }
   const bool table = format.empty() || format.starts_with("table");
-  const std::string_view pattern =
-      table ? trimmed(format.substr(std::min<std::size_t>(format.size(), 5))) : format;
-  if (!table) {
-    for (const Record& record : records) out += TRY(apply_template(pattern, record)) + '\n';
-    return out;
-  }
-  std::vector<Row> rows(1);
-  if (pattern.empty()) {
-    for (const Column& column : columns) rows[0].push_back(column.title);
+  const std::string_view source =
+      trimmed(table ? format.substr(std::min<std::size_t>(format.size(), 5)) : format);
+  std::vector<Row> rows;
+  if (table && source.empty()) {
+    Row& head = rows.emplace_back();
+    for (const Column& column : columns) head.push_back(column.title);
     for (const Record& record : records) {
       Row& row = rows.emplace_back();
       for (const Column& column : columns) {
@@ -134,21 +142,15 @@ Result<std::string> render_list(std::string_view format, const std::vector<Colum
         row.push_back(field != nullptr ? field->text : "");
       }
     }
-  } else {
-    Record titles;
-    for (const Column& column : columns) titles.add(column.field, column.title);
-    if (!records.empty()) {
-      for (const Record::Field& field : records[0].fields) {
-        std::string title = field.name;
-        std::transform(title.begin(), title.end(), title.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-        if (titles.find(field.name) == nullptr) titles.add(field.name, title);
-      }
-    }
-    rows[0] = cells(TRY(apply_template(pattern, titles)));
-    for (const Record& record : records)
-      rows.push_back(cells(TRY(apply_template(pattern, record))));
+    return render_table(rows, min_width);
   }
+  const Template pattern = TRY(Template::parse(unescaped(source)));
+  if (!table) {
+    for (const Record& record : records) out += TRY(text_of(pattern, record)) + '\n';
+    return out;
+  }
+  append_cells(TRY(head_of(pattern, columns, records)), rows);
+  for (const Record& record : records) append_cells(TRY(text_of(pattern, record)), rows);
   return render_table(rows, min_width);
 }
 

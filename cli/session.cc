@@ -11,10 +11,11 @@
 
 namespace stack::cli {
 
-Status run_session(Hijacked connection, const SessionOptions& options) {
+Result<SessionEnd> run_session(Hijacked connection, const SessionOptions& options) {
   std::optional<SignalWatch> signals;
   if (options.signal) {
-    signals.emplace(TRY(SignalWatch::watch({SIGWINCH, SIGINT, SIGTERM})));
+    signals.emplace(
+        TRY(SignalWatch::watch({SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2})));
   } else if (options.resize) {
     signals.emplace(TRY(SignalWatch::watch({SIGWINCH})));
   }
@@ -33,6 +34,7 @@ Status run_session(Hijacked connection, const SessionOptions& options) {
   if (!connection.early.empty()) TRY(frames.feed(connection.early, show));
   const int socket = connection.socket.get();
   bool input_open = options.input;
+  DetachKeys detach_keys = options.detach_keys;
   char buffer[32768];
   for (;;) {
     const int fds[] = {socket, input_open ? STDIN_FILENO : -1, signals ? signals->fd() : -1};
@@ -48,13 +50,22 @@ Status run_session(Hijacked connection, const SessionOptions& options) {
       } else if (fd == socket) {
         const ssize_t n = ::read(socket, buffer, sizeof buffer);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return ok_status();
+        if (n <= 0) return SessionEnd::kClosed;
         TRY(frames.feed(std::string_view(buffer, static_cast<std::size_t>(n)), show));
       } else if (fd == STDIN_FILENO) {
         const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0 ||
-            !write_all(socket, std::string_view(buffer, static_cast<std::size_t>(n))).ok()) {
+        std::string typed(buffer, static_cast<std::size_t>(n > 0 ? n : 0));
+        if (raw) {
+          std::string forward;
+          const bool detached = detach_keys.feed(typed, forward);
+          if (detached) {
+            (void)write_all(socket, forward);
+            return SessionEnd::kDetached;
+          }
+          typed = std::move(forward);
+        }
+        if (n <= 0 || !write_all(socket, typed).ok()) {
           input_open = false;
           ::shutdown(socket, SHUT_WR);  // end of file for the process; its output goes on
         }

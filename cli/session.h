@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "cli/api_client.h"
+#include "cli/detach_keys.h"
 #include "cli/terminal.h"
 
 namespace stack::cli {
@@ -14,11 +15,16 @@ struct SessionOptions {
   bool input = true;  // pass our standard input on
   bool output = true;
   std::function<void(WindowSize)> resize;  // told the size at the beginning and at every change
-  std::function<void(int)>
-      signal;  // SIGINT and SIGTERM while there is no terminal in raw mode; empty: they end us
+  // Signals that reach us while there is no terminal in raw mode; empty: they end us.
+  std::function<void(int)> signal;
+  DetachKeys detach_keys;  // looked for when our input is a terminal in raw mode
 };
 
-// Returns when the other side has closed its output.
-Status run_session(Hijacked connection, const SessionOptions& options);
+enum class SessionEnd {
+  kClosed,    // the other side has closed its output
+  kDetached,  // the user typed the detach keys
+};
+
+Result<SessionEnd> run_session(Hijacked connection, const SessionOptions& options);
 
 }  // namespace stack::cli

@@ -1,4 +1,4 @@
-// Every command of the program, each defined in the file of its group.
+// Compose's commands, each defined in the file of its family.
 #pragma once
 
 #include "cli/command.h"
@@ -18,9 +18,6 @@ extern const Command kExecCommand, kRunCommand, kAttachCommand,
     kCpCommand;                                                    // exec.cc, run.cc, cp.cc
 extern const Command kBuildCommand, kPullCommand, kPushCommand,
     kConfigCommand;  // build.cc, push.cc, config.cc
-extern const Command kLoginCommand, kLogoutCommand, kSearchCommand, kImagePullCommand,
-    kImagePushCommand;  // registry_commands.cc
-extern const Command kImageCommand, kVolumeCommand, kNetworkCommand,
-    kSystemCommand;  // image.cc, objects.cc
+extern const Command kCommitCommand, kExportCommand, kPublishCommand;  // service_image.cc
 
 }  // namespace stack::cli

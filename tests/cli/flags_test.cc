@@ -1,6 +1,6 @@
 #include "cli/flags.h"
 
-#include "cli/command.h"
+#include "cli/command_tree.h"
 #include "cli/up_options.h"
 #include "compose/project.h"
 
@@ -84,30 +84,8 @@ TEST(Nearest, OnlyWhatIsNear) {
   EXPECT_EQ(nearest("frobnicate", names), std::nullopt);
 }
 
-TEST(CommandTable, IsCompleteAndUnambiguous) {
-  std::set<std::string_view> names;
-  for (const Command* command : commands()) {
-    EXPECT_TRUE(names.insert(command->name).second) << command->name;
-    EXPECT_FALSE(command->summary.empty()) << command->name;
-    EXPECT_NE(command->run == nullptr, command->children.empty()) << command->name;
-    std::set<char> letters;
-    for (const FlagSpec& flag : command->flags) {
-      if (flag.shorthand == 0) continue;
-      EXPECT_TRUE(letters.insert(flag.shorthand).second) << command->name << " -" << flag.shorthand;
-    }
-  }
-  for (const char* name :
-       {"up",    "down",    "ps",      "logs",   "exec",   "run",     "build", "config",
-        "start", "stop",    "restart", "kill",   "rm",     "images",  "pull",  "top",
-        "ls",    "version", "image",   "create", "pause",  "unpause", "port",  "events",
-        "wait",  "attach",  "cp",      "stats",  "volume", "network", "system"}) {
-    EXPECT_NE(find_command(commands(), name), nullptr) << name;
-  }
-  EXPECT_EQ(find_command(commands(), "convert"), find_command(commands(), "config"));
-}
-
 Status check_up(std::vector<std::string> args) {
-  const Command* up = find_command(commands(), "up");
+  const Command* up = find_command(compose_commands(), "up");
   return check_up_flags(parse_flags(up->flags, args, true).value());
 }
 
@@ -147,7 +125,7 @@ TEST(UpOptions, BecomeTheOptionsOfTheEndpoint) {
   compose::Project project;
   project.name = "demo";
   project.services["web"].name = "web";
-  const Command* up = find_command(commands(), "up");
+  const Command* up = find_command(compose_commands(), "up");
   const std::vector<std::string> args{"-d", "--build", "--scale", "web=3", "-t",
                                       "5",  "--pull",  "always",  "web"};
   const auto options = up_options(parse_flags(up->flags, args, true).value(), project);

@@ -73,15 +73,35 @@ TEST_F(Program, WithoutACommandItHelps) {
 TEST_F(Program, UnknownCommandsAndFlags) {
   Outcome outcome = run({"pss"});
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_EQ(outcome.err, "unknown docker command: \"compose pss\"\nDid you mean: stack ps?\n");
-  EXPECT_TRUE(outcome.out.starts_with("Usage:")) << outcome.out;
+  EXPECT_EQ(outcome.err, "stack: unknown command: stack pss\nDid you mean: stack ps?\n");
+  outcome = run({"compose", "pss"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err,
+            "unknown command: \"stack compose pss\"\nDid you mean: stack compose ps?\n");
   outcome = run({"up", "-f", "x"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_TRUE(outcome.err.starts_with("unknown shorthand flag: 'f' in -f\n")) << outcome.err;
   EXPECT_EQ(run({"up", "--wait-timeout"}).err.substr(0, 37),
             "flag needs an argument: --wait-timeou");
   EXPECT_TRUE(
-      run({"exec", "web"}).err.starts_with("requires at least 2 arg(s), only received 1\n"));
+      run_here({"exec", "web"}).err.starts_with("requires at least 2 arg(s), only received 1\n"));
+  outcome = run({"container", "exec", "web"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err,
+            "stack: 'stack container exec' requires at least 2 arguments\n\n"
+            "Usage:  stack container exec [OPTIONS] CONTAINER COMMAND [ARG...]\n\n"
+            "Run 'stack container exec --help' for more information\n");
+  outcome = run({"rmi", "--foo"});
+  EXPECT_EQ(outcome.code, 125);
+  EXPECT_EQ(outcome.err,
+            "unknown flag: --foo\n\nUsage:  stack rmi [OPTIONS] IMAGE [IMAGE...]\n\n"
+            "Run 'stack rmi --help' for more information\n");
+  // A flag that only Docker's reading of the word has.
+  outcome = run_here({"run", "--network", "host", "nginx"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err,
+            "unknown flag: --network\nHere is a project, so this is Compose's word; Docker's is "
+            "`stack container run`.\n");
   EXPECT_TRUE(
       run({"--progress", "foo", "ps"}).err.starts_with("unsupported --progress value \"foo\"\n"));
   EXPECT_TRUE(run({"--ansi", "never", "--progress", "tty", "ps"})
@@ -212,7 +232,7 @@ TEST_F(Program, PsAsksForTheProjectsContainers) {
 
 TEST_F(Program, Version) {
   EXPECT_TRUE(run({"--version"}).out.starts_with("stack version "));
-  EXPECT_TRUE(run({"version", "-f", "json"}).out.starts_with("{\"version\":\""));
+  EXPECT_TRUE(run({"compose", "version", "-f", "json"}).out.starts_with("{\"version\":\""));
 }
 
 }  // namespace
