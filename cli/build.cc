@@ -14,11 +14,16 @@ namespace {
 constexpr FlagSpec kBuildFlags[] = {
     {"build-arg", 0, FlagType::kList, "Set build-time variables for services"},
     {"builder", 0, FlagType::kString, "", "", true},
+    {"check", 0, FlagType::kBool, "", "", true},
     {"memory", 'm', FlagType::kString, "", "", true},
     {"no-cache", 0, FlagType::kBool, "Do not use cache when building the image"},
+    {"print", 0, FlagType::kBool, "", "", true},
     {"progress", 0, FlagType::kString, "", "", true},
+    {"provenance", 0, FlagType::kString, "", "", true},
     {"pull", 0, FlagType::kBool, "Always attempt to pull a newer version of the image"},
     {"quiet", 'q', FlagType::kBool, "Suppress the build output"},
+    {"sbom", 0, FlagType::kString, "", "", true},
+    {"ssh", 0, FlagType::kString, "", "", true},
     {"with-dependencies", 0, FlagType::kBool, "Also build dependencies (transitively)"},
 };
 constexpr FlagSpec kPullFlags[] = {
@@ -30,7 +35,22 @@ constexpr FlagSpec kPullFlags[] = {
     {"quiet", 'q', FlagType::kBool, "Pull without printing progress information"},
 };
 
+Status check_build_flags(const Arguments& args) {
+  for (const auto& [flag, remedy] :
+       {std::pair{"check", "Leave it out: only building is supported."},
+        {"print", "Leave it out: `stack config` shows the build sections."},
+        {"ssh", "Use a secret for keys."},
+        {"sbom", "Leave it out, or say false: images are built without attestations."},
+        {"provenance", "Leave it out, or say false: images are built without attestations."}}) {
+    const std::string value = args.text(flag);
+    if (args.given(flag) && value != "false" && value != "0")
+      return Error::invalid(fmt::format("--{} is not supported", flag)).fix(remedy);
+  }
+  return ok_status();
+}
+
 Result<int> build(Context& context, const Arguments& args) {
+  TRY(check_build_flags(args));
   const compose::Project* project = TRY(context.project(args.positional));
   TRY(check_services(*project, args.positional));
   ProjectRequest request;

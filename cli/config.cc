@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "cli/format.h"
+#include "cli/image_digests.h"
 #include "cli/json_text.h"
 #include "cli/verbs.h"
 #include "compose/config_hash.h"
@@ -28,6 +29,8 @@ constexpr FlagSpec kFlags[] = {
     {"format", 0, FlagType::kString, "Format the output. Values: [yaml | json]", "yaml"},
     {"hash", 0, FlagType::kString, "Print the service config hash, one per line."},
     {"images", 0, FlagType::kBool, "Print the image names, one per line."},
+    {"lock-image-digests", 0, FlagType::kBool, "Produces an override file with image digests"},
+    {"models", 0, FlagType::kBool, "Print the model names, one per line."},
     {"networks", 0, FlagType::kBool, "Print the network names, one per line."},
     {"no-consistency", 0, FlagType::kBool,
      "Don't check model consistency - warning: may produce invalid Compose output"},
@@ -38,6 +41,7 @@ constexpr FlagSpec kFlags[] = {
     {"output", 'o', FlagType::kString, "Save to file (default to stdout)"},
     {"profiles", 0, FlagType::kBool, "Print the profile names, one per line."},
     {"quiet", 'q', FlagType::kBool, "Only validate the configuration, don't print anything"},
+    {"resolve-image-digests", 0, FlagType::kBool, "Pin image tags to digests"},
     {"services", 0, FlagType::kBool, "Print the service names, one per line."},
     {"variables", 0, FlagType::kBool, "Print model variables and default values."},
     {"volumes", 0, FlagType::kBool, "Print the volume names, one per line."},
@@ -118,6 +122,7 @@ Result<std::string> aspect(const Arguments& args, const compose::Project& projec
   if (args.on("services")) return lines(dependency_order(project));
   if (args.on("volumes")) return key_lines(project.volumes);
   if (args.on("networks")) return key_lines(project.networks);
+  if (args.on("models")) return std::string();  // the file has none: it would have been refused
   if (args.given("hash")) return hashes(project, args.text("hash"));
   if (args.on("images")) {
     std::string out;
@@ -170,6 +175,19 @@ Result<std::string> explanation(Context& context, const compose::LoadOptions& op
   return format == "json" ? compose::to_json(list) : compose::to_text(list);
 }
 
+// The named services and what they depend on.
+void keep_with_dependencies(compose::Project& project, const std::vector<std::string>& names) {
+  std::set<std::string> keep;
+  const std::function<void(const std::string&)> visit = [&](const std::string& name) {
+    const auto service = project.services.find(name);
+    if (service == project.services.end() || !keep.insert(name).second) return;
+    for (const auto& [dependency, how] : service->second.depends_on) visit(dependency);
+  };
+  for (const std::string& name : names) visit(name);
+  std::erase_if(project.services,
+                [&keep](const auto& entry) { return !keep.contains(entry.first); });
+}
+
 Result<int> config(Context& context, const Arguments& args) {
   compose::LoadOptions options = context.load_options(args.positional);
   options.interpolate = !args.on("no-interpolate");
@@ -189,22 +207,11 @@ Result<int> config(Context& context, const Arguments& args) {
     const compose::Project* project = TRY(context.load(options));
     TRY(check_services(*project, args.positional));
     if (args.on("quiet")) return 0;
-    if (args.positional.empty()) {
-      text = TRY(aspect(args, *project));
-    } else {
-      // The named services and what they depend on.
-      compose::Project selected = *project;
-      std::set<std::string> keep;
-      const std::function<void(const std::string&)> visit = [&](const std::string& name) {
-        const auto service = project->services.find(name);
-        if (service == project->services.end() || !keep.insert(name).second) return;
-        for (const auto& [dependency, how] : service->second.depends_on) visit(dependency);
-      };
-      for (const std::string& name : args.positional) visit(name);
-      std::erase_if(selected.services,
-                    [&keep](const auto& entry) { return !keep.contains(entry.first); });
-      text = TRY(aspect(args, selected));
-    }
+    compose::Project selected = *project;
+    if (!args.positional.empty()) keep_with_dependencies(selected, args.positional);
+    const bool lock = args.on("lock-image-digests");
+    if (lock || args.on("resolve-image-digests")) TRY(resolve_image_digests(context, selected));
+    text = lock ? image_override(selected) : TRY(aspect(args, selected));
   }
   if (const std::string path = args.text("output"); !path.empty()) {
     TRY_WHILE(replace_file(path, text), "writing the configuration");

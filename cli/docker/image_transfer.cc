@@ -44,18 +44,6 @@ constexpr FlagSpec kImportFlags[] = {
     {"platform", 0, FlagType::kString, "Set platform if server is multi-platform capable"},
 };
 
-// "docker.io/library/redis:7": what a short reference stands for.
-std::string familiar_full_name(const std::string& reference) {
-  std::string name = reference;
-  const std::size_t slash = name.find('/');
-  const std::string first = name.substr(0, slash);
-  const bool has_domain = slash != std::string::npos &&
-                          (first.find_first_of(".:") != std::string::npos || first == "localhost");
-  if (!has_domain) name = (slash == std::string::npos ? "docker.io/library/" : "docker.io/") + name;
-  const auto [plain, tag] = split_tag(name);
-  return tag.empty() && name.find('@') == std::string::npos ? name + ":latest" : name;
-}
-
 Result<int> pull(Context& context, const Arguments& args) {
   const std::string& reference = args.positional[0];
   const Engine* engine = TRY(context.engine());
@@ -72,7 +60,7 @@ Result<int> pull(Context& context, const Arguments& args) {
     print("Using default tag: latest\n");
   TRY(pull_image(engine->http(), reference, args.text("platform"),
                  context.globals().config_directory, output));
-  print(familiar_full_name(reference) + '\n');
+  print(full_image_name(reference) + '\n');
   return 0;
 }
 
@@ -87,7 +75,7 @@ Result<int> push(Context& context, const Arguments& args) {
   }
   const Engine* engine = TRY(context.engine());
   if (!args.on("quiet")) {
-    const std::string full = familiar_full_name(name);
+    const std::string full = full_image_name(name);
     print(fmt::format("The push refers to repository [{}]\n", full.substr(0, full.rfind(':'))));
   }
   std::string target = image_path(name) + "/push?";
@@ -95,7 +83,7 @@ Result<int> push(Context& context, const Arguments& args) {
   if (args.given("platform")) target += "&platform=" + url_encode(args.text("platform"));
   TRY(push_image(engine->http(), target, name, context.globals().config_directory,
                  {STDOUT_FILENO, args.on("quiet")}));
-  if (args.on("quiet")) print(familiar_full_name(tag.empty() ? name : name + ':' + tag) + '\n');
+  if (args.on("quiet")) print(full_image_name(tag.empty() ? name : name + ':' + tag) + '\n');
   return 0;
 }
 

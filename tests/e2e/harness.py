@@ -197,7 +197,7 @@ class Machine:
     def command(arguments):
         if not PEER:
             return ["stack", *arguments]
-        return [*PEER, *([] if arguments[0] == "image" else ["compose"]), *arguments]
+        return [*PEER, *([] if arguments[0] in ("image", "container", "compose") else ["compose"]), *arguments]
 
     def stack(self, *arguments, cwd=None, code=0, timeout=60, stdin=None, env=None):
         """Runs `stack ARGUMENTS`; fails unless it ends with `code` (None: any) in time."""

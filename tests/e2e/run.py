@@ -18,10 +18,11 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
+FOLDERS = (HERE, HERE.parent / "tutorial")  # where test_*.py are
 
 
 def all_tests():
-    for path in sorted(HERE.glob("test_*.py")):
+    for path in sorted(path for folder in FOLDERS for path in folder.glob("test_*.py")):
         for method in re.findall(r"^    def test_([a-z0-9_]+)", path.read_text(), re.M):
             yield f"{path.stem[5:]}.{method}"
 
@@ -44,7 +45,7 @@ def inside(programs, test):
 
 def run_one(test):
     import unittest
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(folder) for folder in FOLDERS]
     module_name, _, method = test.partition(".")
     module = __import__(f"test_{module_name}")
     suite = unittest.TestSuite(

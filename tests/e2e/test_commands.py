@@ -244,7 +244,7 @@ class Commands(EndToEnd):
         self.assertIn('        published: "18099"\n', text)
 
     def test_exit_codes_of_wrong_calls(self):
-        self.assertIn("no configuration file provided: not found", self.stack("ps", code=1).err)
+        self.assertIn("no configuration file provided: not found", self.stack("compose", "ps", code=1).err)
         self.assertIn("nosuch.yaml", self.stack("-f", "nosuch.yaml", "up", code=1).err)
         project = self.project("shapes", SHAPES)
         self.assertIn("--bogus", project("up", "--bogus", code=None).err)
