@@ -49,7 +49,6 @@ Result<Globals> globals_of(const Arguments& args) {
   globals.all_resources = args.on("all-resources");
   globals.dry_run = args.on("dry-run");
   globals.host = args.text("host");
-  globals.config_directory = args.text("config");
   for (const std::string_view flag : {"tls", "tlsverify", "tlscacert", "tlscert", "tlskey"}) {
     if (!args.given(flag)) continue;
     return Error::invalid(fmt::format("--{}: the engine listens on a unix socket only", flag))
@@ -237,6 +236,9 @@ int run_command_line(std::span<const std::string> args) {
     return 0;
   }
   if (rest[0] == "help") return help(std::span(rest).subspan(1));
+  // Where DockerConfig looks for the logins; also for credential helpers.
+  if (globals_args->given("config"))
+    ::setenv("DOCKER_CONFIG", globals_args->text("config").c_str(), 1);
   auto globals = globals_of(*globals_args);
   if (!globals) return fail(globals.error());
   auto context = Context::create(std::move(*globals));

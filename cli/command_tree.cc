@@ -46,13 +46,13 @@ constexpr FlagSpec kGlobalFlags[] = {
 };
 
 constexpr const Command* kComposeCommands[] = {
-    &kAttachCommand,  &kBuildCommand, &kCommitCommand,  &kConfigCommand, &kCpCommand,
-    &kCreateCommand,  &kDownCommand,  &kEventsCommand,  &kExecCommand,   &kExportCommand,
-    &kImagesCommand,  &kKillCommand,  &kLogsCommand,    &kLsCommand,     &kPauseCommand,
-    &kPortCommand,    &kPsCommand,    &kPublishCommand, &kPullCommand,   &kRestartCommand,
-    &kRmCommand,      &kRunCommand,   &kScaleCommand,   &kStartCommand,  &kStatsCommand,
-    &kStopCommand,    &kTopCommand,   &kUnpauseCommand, &kUpCommand,     &kVersionCommand,
-    &kVolumesCommand, &kWaitCommand,
+    &kAttachCommand,  &kBuildCommand,   &kCommitCommand,  &kConfigCommand,  &kCpCommand,
+    &kCreateCommand,  &kDownCommand,    &kEventsCommand,  &kExecCommand,    &kExportCommand,
+    &kImagesCommand,  &kKillCommand,    &kLogsCommand,    &kLsCommand,      &kPauseCommand,
+    &kPortCommand,    &kPsCommand,      &kPublishCommand, &kPullCommand,    &kPushCommand,
+    &kRestartCommand, &kRmCommand,      &kRunCommand,     &kScaleCommand,   &kStartCommand,
+    &kStatsCommand,   &kStopCommand,    &kTopCommand,     &kUnpauseCommand, &kUpCommand,
+    &kVersionCommand, &kVolumesCommand, &kWaitCommand,
 };
 
 constexpr const Command* kContainerCommands[] = {
@@ -71,9 +71,9 @@ constexpr const Command* kContainerCommands[] = {
     &docker::kWait,
 };
 constexpr const Command* kImageCommands[] = {
-    &docker::kBuild, &docker::kHistory, &docker::kImport,     &docker::kImageInspect,
-    &docker::kLoad,  &docker::kImageLs, &docker::kImagePrune, &docker::kPull,
-    &docker::kPush,  &docker::kImageRm, &docker::kSave,       &docker::kTag,
+    &docker::kBuild,    &docker::kHistory, &docker::kImport,     &docker::kImageInspect,
+    &docker::kLoad,     &docker::kImageLs, &docker::kImagePrune, &kImagePullCommand,
+    &kImagePushCommand, &docker::kImageRm, &docker::kSave,       &docker::kTag,
 };
 constexpr const Command* kVolumeCommands[] = {
     &docker::kVolumeCreate, &docker::kVolumeInspect, &docker::kVolumeLs,
@@ -141,20 +141,23 @@ constexpr ShortForm kShortForms[] = {
     {"import", "image import", &docker::kImport},
     {"info", "system info", &docker::kInfo},
     {"inspect", "inspect", &docker::kInspect},
+    {"login", "login", &kLoginCommand},
+    {"logout", "logout", &kLogoutCommand},
     {"kill", "container kill", &docker::kKill},
     {"load", "image load", &docker::kLoad},
     {"logs", "container logs", &docker::kLogs},
     {"pause", "container pause", &docker::kPause},
     {"port", "container port", &docker::kPort},
     {"ps", "container ls", &docker::kContainerLs},
-    {"pull", "image pull", &docker::kPull},
-    {"push", "image push", &docker::kPush},
+    {"pull", "image pull", &kImagePullCommand},
+    {"push", "image push", &kImagePushCommand},
     {"rename", "container rename", &docker::kRename},
     {"restart", "container restart", &docker::kRestart},
     {"rm", "container rm", &docker::kRemove},
     {"rmi", "image rm", &docker::kImageRm},
     {"run", "container run", &docker::kRun},
     {"save", "image save", &docker::kSave},
+    {"search", "search", &kSearchCommand},
     {"start", "container start", &docker::kStart},
     {"stats", "container stats", &docker::kStats},
     {"stop", "container stop", &docker::kStop},

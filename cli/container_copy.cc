@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/base64.h"
 #include "base/fd.h"
 #include "cli/tar.h"
 
@@ -32,41 +33,13 @@ std::string archive_target(const std::string& id, const std::string& path) {
   return fmt::format("{}/containers/{}/archive?path={}", kApi, id, url_encode(path));
 }
 
-std::string base64_decode(std::string_view text) {
-  std::string out;
-  unsigned bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    unsigned value = 0;
-    if (c >= 'A' && c <= 'Z')
-      value = static_cast<unsigned>(c - 'A');
-    else if (c >= 'a' && c <= 'z')
-      value = static_cast<unsigned>(c - 'a') + 26;
-    else if (c >= '0' && c <= '9')
-      value = static_cast<unsigned>(c - '0') + 52;
-    else if (c == '+' || c == '-')
-      value = 62;
-    else if (c == '/' || c == '_')
-      value = 63;
-    else
-      break;
-    bits = (bits << 6U) | value;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xffU);
-    }
-  }
-  return out;
-}
-
 // Whether the path is a directory in the container; nullopt when there is nothing.
 Result<std::optional<bool>> is_directory_in(const Engine& engine, const std::string& id,
                                             const std::string& path) {
   const Response response = TRY(engine.http().request("HEAD", archive_target(id, path)));
   if (response.status == 404) return std::optional<bool>();
   if (!response.ok()) return error_of(response);
-  const std::string mode = json_member(base64_decode(response.path_stat), "mode");
+  const std::string mode = json_member(decode_base64(response.path_stat).value_or(""), "mode");
   return std::optional<bool>((std::strtoull(mode.c_str(), nullptr, 10) & (1ULL << 31U)) !=
                              0);  // Go's fs.ModeDir
 }
@@ -77,7 +50,8 @@ Result<std::string> link_target(const Engine& engine, const std::string& id,
   const Response response = TRY(engine.http().request("HEAD", archive_target(id, path)));
   if (response.status == 404) return path;
   if (!response.ok()) return error_of(response);
-  const std::string target = json_member(base64_decode(response.path_stat), "linkTarget");
+  const std::string target =
+      json_member(decode_base64(response.path_stat).value_or(""), "linkTarget");
   return target.empty() ? path : target;
 }
 

@@ -31,8 +31,7 @@ struct Globals {
   bool compatibility = false;
   bool all_resources = false;
   bool dry_run = false;
-  std::string host;              // --host: the engine's socket
-  std::string config_directory;  // --config: where config.json with the logins is
+  std::string host;  // --host: the engine's socket
 };
 
 // The project that a command is about. `project` is null when it is known by name only (-p without

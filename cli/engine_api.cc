@@ -254,7 +254,8 @@ Result<PullLine> parse_pull_line(std::string_view line) {
                text(json, "stream"),
                text(json, "error"),
                0,
-               0};
+               0,
+               text(member(json, "aux"), "ID")};
   if (const std::string detail = text(member(json, "errorDetail"), "message"); !detail.empty())
     out.error = detail;
   out.current = number(member(json, "progressDetail"), "current");

@@ -193,6 +193,7 @@ Result<ProjectLine> parse_project_line(std::string_view line);
 struct PullLine {
   std::string id, status, progress, stream, error;
   std::int64_t current = 0, total = 0;
+  std::string image_id;  // what a build has made
 };
 Result<PullLine> parse_pull_line(std::string_view line);
 // One entry of GET /images/search.

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/docker/support.h"
+#include "cli/registry_client.h"
 #include "compose/project.h"
 
 namespace stack::cli {
@@ -14,7 +15,9 @@ Status resolve_image_digests(Context& context, compose::Project& project) {
     const auto answer = docker::get_document(
         *engine, fmt::format("{}/distribution/{}/json", kApi, url_encode(service.image)));
     if (!answer.ok()) return Error(answer.error()).while_("resolving the image of " + name);
-    service.image = fmt::format("{}@{}", docker::full_image_name(service.image),
+    const ImageName image = split_image_name(service.image);
+    service.image = fmt::format("{}:{}@{}", full_image_name(image.name),
+                                image.tag.empty() ? "latest" : image.tag,
                                 (*answer)["Descriptor"].text("digest"));
   }
   return ok_status();

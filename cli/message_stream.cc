@@ -1,9 +1,10 @@
 #include "cli/message_stream.h"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
-#include "cli/context.h"
+#include <algorithm>
+
+#include "base/fd.h"
 #include "cli/terminal.h"
 
 namespace stack::cli {
@@ -27,8 +28,10 @@ std::string MessageDisplay::show(const PullLine& message) {
   return out;
 }
 
-Status show_messages(BodyStream stream, bool quiet) {
-  MessageDisplay display(is_terminal(STDOUT_FILENO));
+Result<std::string> show_messages(Result<BodyStream> answer, const MessageOutput& output) {
+  BodyStream stream = TRY(std::move(answer));
+  MessageDisplay display(is_terminal(output.fd));
+  std::string image_id;
   std::string pending;
   for (bool more = true; more;) {
     more = TRY(stream.read(pending));
@@ -41,12 +44,13 @@ Status show_messages(BodyStream stream, bool quiet) {
       start = std::min(end + 1, pending.size());
       if (text.find_first_not_of("\r ") == std::string_view::npos) continue;
       const PullLine line = TRY(parse_pull_line(text));
-      if (!line.error.empty()) return Error::make(ErrorKind::kInternal, line.error);
-      if (!quiet) print(display.show(line));
+      if (!line.error.empty()) return Error::make(ErrorKind::kUnavailable, line.error);
+      if (!line.image_id.empty()) image_id = line.image_id;
+      if (!output.quiet) (void)write_all(output.fd, display.show(line));
     }
     pending.erase(0, start);
   }
-  return ok_status();
+  return image_id;
 }
 
 }  // namespace stack::cli

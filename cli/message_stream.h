@@ -21,7 +21,13 @@ class MessageDisplay {
   std::map<std::string, std::size_t> lines_;  // of layers, from the first; of the current block
 };
 
-// Shows a stream to its end on stdout (nothing when quiet); an error in it is the result.
-Status show_messages(BodyStream stream, bool quiet);
+struct MessageOutput {
+  int fd = 1;
+  bool quiet = false;
+};
+
+// Shows a stream to its end; an error in it, or of the request, is the result. The answer is the
+// image's id if a message has it (a build's last), else "".
+Result<std::string> show_messages(Result<BodyStream> answer, const MessageOutput& output);
 
 }  // namespace stack::cli

@@ -223,9 +223,8 @@ Result<int> pull(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   const bool quiet = args.on("quiet");
   if (!quiet && !all && image.tag.empty()) print("Using default tag: latest\n");
-  BodyStream stream =
-      TRY(begin_pull(engine->http(), args.positional[0], args.text("platform"), all));
-  TRY(show_messages(std::move(stream), quiet));
+  TRY(show_messages(begin_pull(engine->http(), args.positional[0], args.text("platform"), all),
+                    {STDOUT_FILENO, quiet}));
   std::string shown = full_image_name(image.name);
   if (!all)
     shown += image.digest ? "@" + image.tag : ":" + (image.tag.empty() ? "latest" : image.tag);
@@ -240,8 +239,7 @@ Result<int> push(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   const bool quiet = args.on("quiet");
   if (!quiet && !all && image.tag.empty()) print("Using default tag: latest\n");
-  BodyStream stream = TRY(begin_push(engine->http(), args.positional[0], all));
-  TRY(show_messages(std::move(stream), quiet));
+  TRY(show_messages(begin_push(engine->http(), args.positional[0], all), {STDOUT_FILENO, quiet}));
   if (quiet)
     print(full_image_name(image.name) +
           (all ? "" : ":" + (image.tag.empty() ? "latest" : image.tag)) + '\n');
@@ -250,16 +248,42 @@ Result<int> push(Context& context, const Arguments& args) {
 
 }  // namespace
 
-constinit const Command kLoginCommand{
-    "login", "[OPTIONS] [SERVER]", "Authenticate to a registry", kLoginFlags, 0, login};
-constinit const Command kLogoutCommand{"logout", "[SERVER]", "Log out from a registry",
-                                       {},       0,          logout};
-constinit const Command kSearchCommand{
-    "search", "[OPTIONS] TERM", "Search Docker Hub for images", kSearchFlags, 1, search};
-constinit const Command kImagePullCommand{
-    "pull", "[OPTIONS] NAME[:TAG|@DIGEST]", "Download an image from a registry", kPullFlags, 1,
-    pull};
-constinit const Command kImagePushCommand{
-    "push", "[OPTIONS] NAME[:TAG]", "Upload an image to a registry", kPushFlags, 1, push};
+constinit const Command kLoginCommand{.name = "login",
+                                      .usage = "[OPTIONS] [SERVER]",
+                                      .summary = "Authenticate to a registry",
+                                      .flags = kLoginFlags,
+                                      .run = login,
+                                      .words = Words::kDocker,
+                                      .max_args = 1};
+constinit const Command kLogoutCommand{.name = "logout",
+                                       .usage = "[SERVER]",
+                                       .summary = "Log out from a registry",
+                                       .run = logout,
+                                       .words = Words::kDocker,
+                                       .max_args = 1};
+constinit const Command kSearchCommand{.name = "search",
+                                       .usage = "[OPTIONS] TERM",
+                                       .summary = "Search Docker Hub for images",
+                                       .flags = kSearchFlags,
+                                       .min_args = 1,
+                                       .run = search,
+                                       .words = Words::kDocker,
+                                       .max_args = 1};
+constinit const Command kImagePullCommand{.name = "pull",
+                                          .usage = "[OPTIONS] NAME[:TAG|@DIGEST]",
+                                          .summary = "Download an image from a registry",
+                                          .flags = kPullFlags,
+                                          .min_args = 1,
+                                          .run = pull,
+                                          .words = Words::kDocker,
+                                          .max_args = 1};
+constinit const Command kImagePushCommand{.name = "push",
+                                          .usage = "[OPTIONS] NAME[:TAG]",
+                                          .summary = "Upload an image to a registry",
+                                          .flags = kPushFlags,
+                                          .min_args = 1,
+                                          .run = push,
+                                          .words = Words::kDocker,
+                                          .max_args = 1};
 
 }  // namespace stack::cli

@@ -8,9 +8,10 @@
 #include "base/files.h"
 #include "cli/docker/build_section.h"
 #include "cli/docker/support.h"
-#include "cli/docker/transfer.h"
 #include "cli/docker/verbs.h"
+#include "cli/message_stream.h"
 #include "cli/project_run.h"
+#include "cli/registry_client.h"
 #include "cli/tar.h"
 #include "cli/terminal.h"
 
@@ -78,13 +79,9 @@ Status write_id(const Arguments& args, const std::string& id) {
   return write_file(path, id);
 }
 
-Status push_tags(const Context& context, const Engine& engine, const Arguments& args) {
-  for (const std::string& reference : args.list("tag")) {
-    auto [name, tag] = split_tag(reference);
-    TRY(push_image(engine.http(),
-                   fmt::format("{}/push?tag={}", image_path(name), tag.empty() ? "latest" : tag),
-                   name, context.globals().config_directory, {STDOUT_FILENO, args.on("quiet")}));
-  }
+Status push_tags(const Engine& engine, const Arguments& args) {
+  for (const std::string& reference : args.list("tag"))
+    TRY(show_messages(begin_push(engine.http(), reference), {STDOUT_FILENO, args.on("quiet")}));
   return ok_status();
 }
 
@@ -122,11 +119,9 @@ Result<std::string> build_stdin(const Engine& engine, const Arguments& args) {
     query += "&dockerfile=" + url_encode(args.text("file"));
   }
   const auto produce = [&input](const ApiClient::Sink& sink) { return sink(input); };
-  const TransferResult built =
-      TRY(show_transfer(engine.http().upload("POST", fmt::format("{}/build?{}", kApi, query),
-                                             "application/x-tar", produce),
-                        {STDOUT_FILENO, args.on("quiet")}));
-  return built.image_id;
+  return show_messages(engine.http().upload("POST", fmt::format("{}/build?{}", kApi, query),
+                                            "application/x-tar", produce),
+                       {STDOUT_FILENO, args.on("quiet")});
 }
 
 // The engine builds on this machine, so the context needs no archive: a project of one service.
@@ -160,7 +155,7 @@ Result<int> build(Context& context, const Arguments& args) {
                                                    : TRY(build_directory(context, args));
   TRY(write_id(args, id));
   if (args.on("quiet")) print(id + '\n');
-  if (args.on("push")) TRY(push_tags(context, *engine, args));
+  if (args.on("push")) TRY(push_tags(*engine, args));
   return 0;
 }
 

@@ -62,7 +62,7 @@ Result<std::string> commit_container(const Engine& engine, const std::string& co
   std::string target = fmt::format("{}/commit?container={}&pause={}", kApi, url_encode(container),
                                    args.on("pause") ? 1 : 0);
   if (!reference.empty()) {
-    const auto [name, tag] = split_tag(reference);
+    const auto [name, tag, digest] = split_image_name(reference);
     target += fmt::format("&repo={}&tag={}", url_encode(name), url_encode(tag));
   }
   if (args.given("author")) target += "&author=" + url_encode(args.text("author"));

@@ -88,7 +88,7 @@ Result<int> rm(Context& context, const Arguments& args) {
 
 Result<int> tag(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
-  const auto [name, version] = split_tag(args.positional[1]);
+  const auto [name, version, digest] = split_image_name(args.positional[1]);
   TRY(engine->http().post(fmt::format("{}/tag?repo={}&tag={}", image_path(args.positional[0]),
                                       url_encode(name), url_encode(version))));
   return 0;

@@ -148,7 +148,7 @@ std::vector<Record> image_rows(JsonView image, const ImageRowOptions& options, W
   };
   const auto labels = image["Labels"].text_map();
   for (const std::string& reference : image["RepoTags"].texts()) {
-    const auto [name, tag] = split_tag(reference);
+    const auto [name, tag, digest] = split_image_name(reference);
     if (name == "<none>") continue;
     out.push_back(image_row(image, name, tag, digest_of(name), options.truncate, now));
   }

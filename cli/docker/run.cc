@@ -9,8 +9,9 @@
 #include "cli/docker/create_flags.h"
 #include "cli/docker/create_request.h"
 #include "cli/docker/support.h"
-#include "cli/docker/transfer.h"
 #include "cli/docker/verbs.h"
+#include "cli/message_stream.h"
+#include "cli/registry_client.h"
 
 namespace stack::cli::docker {
 
@@ -32,17 +33,16 @@ Status check_cidfile(const Arguments& args) {
 }
 
 // Pulls the image when it is not there and the policy allows it.
-Result<std::string> create(Context& context, const Engine& engine, const Arguments& args,
+Result<std::string> create(const Engine& engine, const Arguments& args,
                            const CreateRequest& request) {
   const std::string policy = args.text("pull");
   if (policy != "always" && policy != "missing" && policy != "never")
     return Error::invalid(fmt::format(
         "invalid pull option: '{}': must be one of \"always\", \"missing\" or \"never\"", policy));
   TRY(check_cidfile(args));
-  const TransferOutput progress{STDERR_FILENO, args.on("quiet")};
   const auto pull = [&] {
-    return pull_image(engine.http(), request.image, request.platform,
-                      context.globals().config_directory, progress);
+    return show_messages(begin_pull(engine.http(), request.image, request.platform),
+                         {STDERR_FILENO, args.on("quiet")});
   };
   if (policy == "always") TRY(pull());
   std::string target = fmt::format("{}/containers/create", kApi);
@@ -58,9 +58,8 @@ Result<std::string> create(Context& context, const Engine& engine, const Argumen
                         created.error().message.find("o such image") != std::string::npos;
   if (no_image && policy == "missing") {
     if (!args.on("quiet")) {
-      const auto [name, tag] = split_tag(request.image);
       const std::string shown =
-          tag.empty() && name.find('@') == std::string::npos ? name + ":latest" : request.image;
+          split_image_name(request.image).tag.empty() ? request.image + ":latest" : request.image;
       (void)write_all(STDERR_FILENO, fmt::format("Unable to find image '{}' locally\n", shown));
     }
     TRY(pull());
@@ -110,7 +109,7 @@ Result<int> run(Context& context, const Arguments& args) {
   }
   if (args.given("detach-keys")) TRY(DetachKeys::parse(args.text("detach-keys")));
   const Engine* engine = TRY(context.engine());
-  const std::string id = TRY(create(context, *engine, args, request));
+  const std::string id = TRY(create(*engine, args, request));
   auto code = run_started(*engine, id, args, request);
   if (code.ok()) return code;
   if (args.on("rm")) remove_unstarted(*engine, id);
@@ -122,7 +121,7 @@ Result<int> run(Context& context, const Arguments& args) {
 Result<int> create_only(Context& context, const Arguments& args) {
   const CreateRequest request = TRY(create_request(args, true));
   const Engine* engine = TRY(context.engine());
-  print(TRY(create(context, *engine, args, request)) + '\n');
+  print(TRY(create(*engine, args, request)) + '\n');
   return 0;
 }
 

@@ -120,26 +120,6 @@ void print_warnings(JsonView answer) {
     (void)write_all(STDERR_FILENO, fmt::format("WARNING: {}\n", warning));
 }
 
-std::pair<std::string, std::string> split_tag(const std::string& reference) {
-  const std::size_t colon = reference.rfind(':');
-  if (colon == std::string::npos || reference.find('/', colon) != std::string::npos ||
-      reference.find('@') != std::string::npos) {
-    return {reference, ""};
-  }
-  return {reference.substr(0, colon), reference.substr(colon + 1)};
-}
-
-std::string full_image_name(const std::string& reference) {
-  std::string name = reference;
-  const std::size_t slash = name.find('/');
-  const std::string first = name.substr(0, slash);
-  const bool has_domain = slash != std::string::npos &&
-                          (first.find_first_of(".:") != std::string::npos || first == "localhost");
-  if (!has_domain) name = (slash == std::string::npos ? "docker.io/library/" : "docker.io/") + name;
-  const auto [plain, tag] = split_tag(name);
-  return tag.empty() && name.find('@') == std::string::npos ? name + ":latest" : name;
-}
-
 Result<std::int64_t> duration_flag(std::string_view flag, const std::string& text) {
   const auto parsed = compose::parse_duration(text);
   if (parsed.ok() && parsed->count() >= 0) return static_cast<std::int64_t>(parsed->count());

@@ -46,12 +46,6 @@ bool confirmed(std::string_view warning);
 // ["Warnings"] of an answer, to stderr.
 void print_warnings(JsonView answer);
 
-// "localhost:5000/a/b:tag" is {"localhost:5000/a/b", "tag"}; a digest stays with the name.
-std::pair<std::string, std::string> split_tag(const std::string& reference);
-
-// "docker.io/library/redis:7": what a short reference stands for.
-std::string full_image_name(const std::string& reference);
-
 // "30", "1m30s", "500ms": nanoseconds. `flag` is for the message.
 Result<std::int64_t> duration_flag(std::string_view flag, const std::string& text);
 // "64m", "1.5g", "1024", "-1": bytes.

@@ -13,8 +13,7 @@ extern const Command kLogs, kStats, kTop, kPort, kDiff;          // logs.cc, sta
 extern const Command kCommit, kExport, kCp;                      // container_files.cc
 extern const Command kImageLs, kImageInspect, kImageRm, kTag, kHistory;  // images.cc
 extern const Command kPull, kPush, kLoad, kSave, kImport,
-    kBuild;                                     // image_transfer.cc, image_archive.cc
-extern const Command kLogin, kLogout, kSearch;  // registry.cc
+    kBuild;  // image_transfer.cc, image_archive.cc
 extern const Command kContainerPrune, kImagePrune, kNetworkPrune, kVolumePrune, kBuilderPrune,
     kSystemPrune;  // prune.cc
 extern const Command kNetworkLs, kNetworkCreate, kNetworkRm, kNetworkInspect, kNetworkConnect,
