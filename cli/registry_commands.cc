@@ -198,9 +198,10 @@ Result<int> search(Context& context, const Arguments& args) {
   }
   const Engine* engine = TRY(context.engine());
   const ApiClient client = TRY(with_registry_auth(engine->http(), term));
-  std::vector<Record> records;
   const std::string answer = TRY(client.get(target));
-  for (const FoundImage& found : TRY(parse_search(answer))) {
+  const auto images = TRY(parse_search(answer));
+  std::vector<Record> records;
+  for (const FoundImage& found : images) {
     records.emplace_back()
         .add("Description", shortened(found.description, args.on("no-trunc")))
         .add("IsOfficial", found.official ? "[OK]" : "")

@@ -9,6 +9,7 @@
 #include "cli/docker/save_stream.h"
 #include "cli/docker/support.h"
 #include "cli/docker/verbs.h"
+#include "cli/registry_client.h"
 #include "cli/terminal.h"
 
 namespace stack::cli::docker {

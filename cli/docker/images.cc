@@ -8,6 +8,7 @@
 #include "cli/docker/support.h"
 #include "cli/docker/verbs.h"
 #include "cli/duration_text.h"
+#include "cli/registry_client.h"
 
 namespace stack::cli::docker {
 

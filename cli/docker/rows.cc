@@ -8,6 +8,7 @@
 #include "cli/docker/support.h"
 #include "cli/duration_text.h"
 #include "cli/ps_format.h"
+#include "cli/registry_client.h"
 
 namespace stack::cli::docker {
 
