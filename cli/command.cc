@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include "base/fd.h"
 #include "cli/command_tree.h"
@@ -144,7 +145,21 @@ int run_command(Context& context, const Command& command, const std::string& pat
   return fail(error);
 }
 
+// Docker's words for what this engine does not have.
+std::optional<Error> refused_word(std::string_view name) {
+  for (const std::string_view word : {"swarm", "node", "service", "stack", "secret"}) {
+    if (name != word) continue;
+    return Error::invalid(fmt::format("stack {}: this engine is not part of a swarm", name))
+        .fix("It runs Compose projects on one machine: `stack up -d`, `stack scale SERVICE=N`.");
+  }
+  for (const std::string_view word : {"plugin", "trust", "manifest", "bake", "checkpoint"}) {
+    if (name == word) return Error::invalid(fmt::format("stack {} is not supported", name));
+  }
+  return std::nullopt;
+}
+
 int unknown_command(std::string_view name) {
+  if (const auto refused = refused_word(name)) return fail(*refused);
   Error error = Error::invalid(fmt::format("stack: unknown command: stack {}", name));
   const auto near = nearest(name, first_words());
   error.remedy =

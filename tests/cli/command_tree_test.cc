@@ -54,8 +54,8 @@ void check(const Command& command, const std::string& path, Words words) {
   std::set<char> letters;
   for (const FlagSpec& flag : flags_of(command)) {
     EXPECT_TRUE(names.insert(flag.name).second) << path << " --" << flag.name;
-    if (flag.shorthand != 0)
-      EXPECT_TRUE(letters.insert(flag.shorthand).second) << path << " -" << flag.shorthand;
+    if (flag.shorthand == 0) continue;
+    EXPECT_TRUE(letters.insert(flag.shorthand).second) << path << " -" << flag.shorthand;
   }
   EXPECT_NE(command_help(command, path).find(command.summary), std::string::npos);
 }
