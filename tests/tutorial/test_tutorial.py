@@ -1,13 +1,11 @@
 """Docker's tutorial, typed into `stack` and into Docker's own client on our socket."""
 import json
-import os
 import re
 import socket
 import subprocess
-import time
 import urllib.error
 
-from harness import eventually, fetch, links
+from harness import eventually, fetch
 from tutorial import Tutorial, WithDocker, WithStack
 
 ID = re.compile(r"^[0-9a-f]{64}\n$")
@@ -179,7 +177,6 @@ class Lines:
         row = self.table("container", "ls", "-a")[1]
         self.assertRegex(row[4], r"^Exited \(0\)")
         changes = self.docker("diff", "myubuntu").out.splitlines()
-        self.assertIn("C /var/www", [line for line in changes if "www" in line] + ["C /var/www"])
         self.assertIn("A /usr/sbin/apache2", changes)
         committed = self.docker("commit", "-m", "with apache", "-a", "me", "-c", "EXPOSE 80", row[0], "user/mywebserver").out
         self.assertRegex(committed, r"^sha256:[0-9a-f]{64}\n$")

@@ -2,15 +2,15 @@
 two programs that the same lines are typed into.
 """
 import contextlib
+import fcntl
 import json
 import os
 import pty
 import re
 import select
-import signal
 import subprocess
+import termios
 import time
-import unittest
 
 import templates
 from harness import PEER, Done, EndToEnd, eventually
@@ -24,7 +24,7 @@ class Terminal:
     def __init__(self, command, cwd, env):
         self.master, slave = pty.openpty()
         self.child = subprocess.Popen(command, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave,
-                                      start_new_session=True, preexec_fn=lambda: __import__("fcntl").ioctl(0, 0x540E, 0))
+                                      start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(slave)
         self.shown = ""
         self.looked = 0
