@@ -22,6 +22,7 @@ bool answers(const Engine& engine, const std::string& target) {
 // Docker's reading of a name in a project's directory: a container, an image or a directory.
 void add_docker_names(const Engine& engine, const Meaning& meaning, const Arguments& args,
                       Error& error) {
+  if (meaning.other->max_args == 0) return;  // `ps NAME`: Docker's takes no names
   const std::string_view verb = meaning.command->name;
   for (const std::string& name : args.positional) {
     std::error_code ec;

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "cli/api_client.h"
 #include "cli/table.h"
@@ -232,6 +233,13 @@ Answer escaped_html(const Args& args) {
   return value_of(std::move(out));
 }
 
+Answer url_query(const Args& args) {
+  std::string out = url_encode(template_text(args[0]));
+  for (std::size_t at = 0; (at = out.find("%20", at)) != std::string::npos;)
+    out.replace(at, 3, "+");
+  return value_of(std::move(out));
+}
+
 struct Function {
   std::size_t min_args;
   std::size_t max_args;
@@ -282,8 +290,7 @@ const std::map<std::string_view, Function>& functions() {
           const std::string quoted = go_quote(template_text(a[0]));
           return Answer(value_of(quoted.substr(1, quoted.size() - 2)));
         }}},
-      {"urlquery",
-       {1, 1, [](const Args& a) { return Answer(value_of(url_encode(template_text(a[0])))); }}},
+      {"urlquery", {1, 1, url_query}},
       {"eq", {2, kAny, [](const Args& a) { return comparison("eq", a); }}},
       {"ne", {2, 2, [](const Args& a) { return comparison("ne", a); }}},
       {"lt", {2, 2, [](const Args& a) { return comparison("lt", a); }}},
@@ -295,12 +302,14 @@ const std::map<std::string_view, Function>& functions() {
 }
 
 std::string object_text(const Json& json, bool is_map) {
-  std::string out;
   if (!is_map) {
+    std::string fields;
+    bool first = true;
     for (const auto& [key, value] : json.items())
-      out += (out.empty() ? "" : " ") + template_text(value_of(value));
-    return '{' + out + '}';
+      fields += (std::exchange(first, false) ? "" : " ") + template_text(value_of(value));
+    return '{' + fields + '}';
   }
+  std::string out;
   std::map<std::string, const Json*> sorted;
   for (const auto& [key, value] : json.items()) sorted.emplace(key, &value);
   for (const auto& [key, value] : sorted)
@@ -339,12 +348,12 @@ std::string template_text(const TemplateValue& value) {
   if (json.is_number_float()) return fmt::format("{}", json.get<double>());
   if (json.is_object()) return object_text(json, value.is_map);
   if (!json.is_array()) return json.dump();
-  std::string out;
+  std::string out = "[";
   for (const Json& item : json) {
-    if (!out.empty()) out += ' ';
+    if (&item != &json.front()) out += ' ';
     out += template_text(value_of(item));
   }
-  return '[' + out + ']';
+  return out + ']';
 }
 
 std::string compact_json(const Json& json) {

@@ -213,7 +213,8 @@ TEST(Format, Templates) {
   EXPECT_EQ(*render_list("{{json .ExitCode}}", {}, records, 10), "0\n");
   const auto wrong = render_list("{{.Nmae}}", {}, records, 10);
   ASSERT_FALSE(wrong.ok());
-  EXPECT_EQ(wrong.error().message, "template: there is no field Nmae");
+  EXPECT_EQ(wrong.error().message,
+            "template: :1:2: executing \"\": at <.Nmae>: can't evaluate field Nmae");
 }
 
 TEST(ShellWords, FollowTheShell) {
