@@ -26,7 +26,7 @@ constexpr FlagSpec kFlags[] = {
     {"environment", 0, FlagType::kBool, "Print environment used for interpolation."},
     {"explain", 0, FlagType::kString,
      "Print where the value at a path (services.web.ports[0]) or of a variable comes from"},
-    {"format", 0, FlagType::kString, "Format the output. Values: [yaml | json]", "yaml"},
+    {"format", 0, FlagType::kString, "Format the output. Values: [yaml | json]"},
     {"hash", 0, FlagType::kString, "Print the service config hash, one per line."},
     {"images", 0, FlagType::kBool, "Print the image names, one per line."},
     {"lock-image-digests", 0, FlagType::kBool, "Produces an override file with image digests"},
@@ -67,10 +67,16 @@ std::string lines(const std::vector<std::string>& texts) {
   return out;
 }
 
-template <typename Map>
-std::string key_lines(const Map& map) {
+const std::string& name_of(const std::string& name) { return name; }
+template <typename T>
+const std::string& name_of(const std::pair<const std::string, T>& entry) {
+  return entry.first;
+}
+
+template <typename Names>
+std::string key_lines(const Names& names) {
   std::string out;
-  for (const auto& [name, value] : map) out += name + '\n';
+  for (const auto& name : names) out += name_of(name) + '\n';
   return out;
 }
 
@@ -90,13 +96,9 @@ Result<std::string> hashes(const compose::Project& project, const std::string& w
   return out;
 }
 
-Result<std::string> variables(Context& context, const compose::LoadOptions& options,
-                              const std::string& format) {
+Result<std::string> variables(const compose::LoadOptions& options, const std::string& format) {
   const auto found = compose::variables(options);
-  if (std::holds_alternative<compose::LoadErrors>(found)) {
-    TRY(context.load(options));  // reports the same errors, rendered
-    return std::string();
-  }
+  if (const auto* errors = std::get_if<compose::LoadErrors>(&found)) return rendered(*errors);
   const auto& list = std::get<std::vector<compose::Variable>>(found);
   if (format == "json") {
     JsonObject out;
@@ -118,38 +120,108 @@ Result<std::string> variables(Context& context, const compose::LoadOptions& opti
   return render_table(rows, 20);
 }
 
-Result<std::string> aspect(const Arguments& args, const compose::Project& project) {
-  if (args.on("services")) return lines(dependency_order(project));
-  if (args.on("volumes")) return key_lines(project.volumes);
-  if (args.on("networks")) return key_lines(project.networks);
-  if (args.on("models")) return std::string();  // the file has none: it would have been refused
-  if (args.given("hash")) return hashes(project, args.text("hash"));
-  if (args.on("images")) {
-    std::string out;
-    for (const auto& [name, service] : project.services) {
-      out +=
-          (service.image.empty() ? fmt::format("{}-{}", project.name, name) : service.image) + '\n';
+std::string images(const compose::Project& project) {
+  std::string out;
+  for (const auto& [name, service] : project.services) {
+    out += (service.image.empty() ? fmt::format("{}-{}", project.name, name) : service.image) + '\n';
+  }
+  return out;
+}
+
+std::string profiles(const compose::Project& project) {
+  std::set<std::string> found;
+  for (const auto* services : {&project.services, &project.disabled_services}) {
+    for (const auto& [name, service] : *services)
+      found.insert(service.profiles.begin(), service.profiles.end());
+  }
+  return key_lines(found);
+}
+
+// The lists, one of which is printed in place of the project: as Compose, services that are named
+// restrict only some of them.
+struct Aspect {
+  const char* flag;
+  bool of_named;
+  std::string (*text)(const compose::Project&);
+};
+constexpr Aspect kAspects[] = {
+    {"services", false,
+     [](const compose::Project& p) { return lines(dependency_order(p)); }},
+    {"volumes", false, [](const compose::Project& p) { return key_lines(p.volumes); }},
+    {"networks", false, [](const compose::Project& p) { return key_lines(p.networks); }},
+    {"models", false,
+     [](const compose::Project& p) {
+       std::string out;
+       for (const auto& [name, model] : p.models) out += model.model + '\n';
+       return out;
+     }},
+    {"profiles", true, profiles},
+    {"images", true, images},
+    {"environment", true,
+     [](const compose::Project& p) {
+       std::string out;
+       for (const auto& [name, value] : p.environment) out += fmt::format("{}={}\n", name, value);
+       return out;
+     }},
+};
+
+Result<compose::Project> load(Context& context, const compose::LoadOptions& options) {
+  compose::LoadOptions all = options;
+  all.all_resources = options.all_resources || !options.services.empty();
+  compose::Project project = *TRY(context.load(all));
+  if (options.services.empty()) return project;
+  TRY(check_services(project, options.services));
+  compose::select_services(project, options.services);
+  return project;
+}
+
+DigestLookup digests(Context& context) {
+  return [&context](const std::string& reference) -> Result<std::string> {
+    const Engine* engine = TRY(context.engine());
+    const Response answer = TRY(engine->http().request(
+        "GET", fmt::format("{}/distribution/{}/json", kApi, reference)));
+    if (!answer.ok()) {
+      const std::string message = json_member(answer.body, "message");
+      return Error::not_found(fmt::format("the digest of {} is not known: {}", reference,
+                                          message.empty() ? "the engine did not say why" : message))
+          .fix("Write the digest into the file (image: NAME@sha256:...), or check the name and the "
+               "registry.");
     }
-    return out;
+    return distribution_digest(answer.body);
+  };
+}
+
+// Only the images: an override file that pins them.
+compose::Project images_only(const compose::Project& project) {
+  compose::Project out;
+  for (const auto& [name, service] : project.services) {
+    compose::Service image;
+    image.image = service.image;
+    out.services.emplace(name, std::move(image));
   }
-  if (args.on("profiles")) {
-    std::set<std::string> profiles;
-    for (const auto* services : {&project.services, &project.disabled_services}) {
-      for (const auto& [name, service] : *services)
-        profiles.insert(service.profiles.begin(), service.profiles.end());
-    }
-    return lines({profiles.begin(), profiles.end()});
-  }
-  if (args.on("environment")) {
-    std::string out;
-    for (const auto& [name, value] : project.environment)
-      out += fmt::format("{}={}\n", name, value);
-    return out;
-  }
+  return out;
+}
+
+Result<std::string> whole(Context& context, const Arguments& args,
+                          const compose::LoadOptions& options) {
   const std::string format = args.text("format");
-  if (format == "json") return compose::to_json(project);
-  if (format == "yaml" || format.empty()) return compose::to_yaml(project);
-  return Error::invalid(fmt::format("unsupported format \"{}\"", format)).fix("Use yaml or json.");
+  const bool json = format == "json";
+  const bool lock = args.on("lock-image-digests");
+  const bool resolve = lock || args.on("resolve-image-digests");
+  if (!options.interpolate) {
+    if (resolve) {
+      return Error::invalid("images cannot be resolved to digests without interpolation")
+          .fix("Leave out --no-interpolate.");
+    }
+    auto document =
+        compose::load_document(options, json ? compose::Format::kJson : compose::Format::kYaml);
+    if (const auto* errors = std::get_if<compose::LoadErrors>(&document)) return rendered(*errors);
+    return std::get<std::string>(std::move(document));
+  }
+  compose::Project project = TRY(load(context, options));
+  if (resolve) TRY(pin_images(project, digests(context)));
+  if (lock) project = images_only(project);
+  return json ? compose::to_docker_json(project) + '\n' : compose::to_yaml(project);
 }
 
 // Everything that there is to say about the files, on standard output; 1 when they have errors.
@@ -175,44 +247,42 @@ Result<std::string> explanation(Context& context, const compose::LoadOptions& op
   return format == "json" ? compose::to_json(list) : compose::to_text(list);
 }
 
-// The named services and what they depend on.
-void keep_with_dependencies(compose::Project& project, const std::vector<std::string>& names) {
-  std::set<std::string> keep;
-  const std::function<void(const std::string&)> visit = [&](const std::string& name) {
-    const auto service = project.services.find(name);
-    if (service == project.services.end() || !keep.insert(name).second) return;
-    for (const auto& [dependency, how] : service->second.depends_on) visit(dependency);
-  };
-  for (const std::string& name : names) visit(name);
-  std::erase_if(project.services,
-                [&keep](const auto& entry) { return !keep.contains(entry.first); });
-}
-
 Result<int> config(Context& context, const Arguments& args) {
   compose::LoadOptions options = context.load_options(args.positional);
   options.interpolate = !args.on("no-interpolate");
-  options.normalize = !args.on("no-normalize");
+  options.normalize = !args.on("no-normalize") && !context.globals().compatibility;
   options.resolve_paths = !args.on("no-path-resolution");
   options.consistency = !args.on("no-consistency");
-  options.resolve_environment = !args.on("no-env-resolution");
-  // As Compose: profiles do not hide anything from --profiles.
-  if (args.on("profiles")) options.profiles = {"*"};
-  if (args.on("diagnostics")) return diagnostics(std::move(options), args.text("format"));
-  std::string text;
+  const std::string format = args.text("format");
+  if (args.on("diagnostics")) return diagnostics(std::move(options), format);
   if (args.given("explain")) {
-    text = TRY(explanation(context, options, args.text("explain"), args.text("format")));
-  } else if (args.on("variables")) {
-    text = TRY(variables(context, options, args.text("format")));
-  } else {
-    const compose::Project* project = TRY(context.load(options));
-    TRY(check_services(*project, args.positional));
-    if (args.on("quiet")) return 0;
-    compose::Project selected = *project;
-    if (!args.positional.empty()) keep_with_dependencies(selected, args.positional);
-    const bool lock = args.on("lock-image-digests");
-    if (lock || args.on("resolve-image-digests")) TRY(resolve_image_digests(context, selected));
-    text = lock ? image_override(selected) : TRY(aspect(args, selected));
+    print(TRY(explanation(context, options, args.text("explain"), format)));
+    return 0;
   }
+
+  for (const Aspect& aspect : kAspects) {
+    if (!args.on(aspect.flag)) continue;
+    if (!aspect.of_named) options.services.clear();
+    const compose::Project project = TRY(load(context, options));
+    print(aspect.text(project));
+    return 0;
+  }
+  if (args.given("hash")) {
+    options.services.clear();
+    const compose::Project project = TRY(load(context, options));
+    print(TRY(hashes(project, args.text("hash"))));
+    return 0;
+  }
+  if (args.on("variables")) {
+    print(TRY(variables(options, format)));
+    return 0;
+  }
+  if (!format.empty() && format != "json" && format != "yaml") {
+    return Error::invalid(fmt::format("unsupported format \"{}\"", format))
+        .fix("Use yaml or json.");
+  }
+  const std::string text = TRY(whole(context, args, options));
+  if (args.on("quiet")) return 0;
   if (const std::string path = args.text("output"); !path.empty()) {
     TRY_WHILE(replace_file(path, text), "writing the configuration");
   } else {

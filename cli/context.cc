@@ -45,19 +45,6 @@ Result<ProgressMode> progress_mode(const Globals& globals) {
       .fix("Use auto, tty, plain, json or quiet.");
 }
 
-// What the loader found, as one message: every error with its place, excerpt and hint.
-Error rendered(const compose::LoadErrors& errors) {
-  std::string text = compose::render(errors, compose::Diagnostic::Severity::kWarning);
-  text.pop_back();  // the line end
-  Error out = Error::invalid(text);
-  if (text.find("no configuration file provided") != std::string::npos) {
-    out.remedy =
-        "Go to the directory of your compose.yaml, or name the file with -f, or the project with "
-        "-p.";
-  }
-  return out;
-}
-
 }  // namespace
 
 struct Context::Loaded {
@@ -150,6 +137,18 @@ ProgressPrinter::Options Context::progress_options(std::string title) const {
 void Context::warn(std::string_view text) const {
   const std::string_view word = colour_stderr_ ? "\033[33mwarning:\033[0m" : "warning:";
   (void)write_all(STDERR_FILENO, fmt::format("{} {}\n", word, text));
+}
+
+Error rendered(const compose::LoadErrors& errors) {
+  std::string text = compose::render(errors, compose::Diagnostic::Severity::kWarning);
+  text.pop_back();  // the line end
+  Error out = Error::invalid(text);
+  if (text.find("no configuration file provided") != std::string::npos) {
+    out.remedy =
+        "Go to the directory of your compose.yaml, or name the file with -f, or the project with "
+        "-p.";
+  }
+  return out;
 }
 
 void print_error(const Error& error) {

@@ -14,6 +14,7 @@
 #include "cli/progress.h"
 
 namespace stack::compose {
+struct Diagnostic;
 struct Project;
 struct LoadOptions;
 }  // namespace stack::compose
@@ -81,6 +82,8 @@ class Context {
   std::optional<Engine> engine_;
 };
 
+// What the loader found, as one message: every error with its place, excerpt and hint.
+Error rendered(const std::vector<compose::Diagnostic>& errors);
 // "error text" and, on a second line, what to do about it; to stderr.
 void print_error(const Error& error);
 // To stdout, unbuffered.

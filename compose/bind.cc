@@ -2,8 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
+#include <sstream>
 
 #include "compose/fields.h"
 #include "compose/json.h"
@@ -35,6 +37,12 @@ class Reader {
     const Node* n = in_.find(key);
     if (n == nullptr || n->is_null()) return;
     const Key inner(*this, key);
+    // A number has no unit and may be -1 for no limit; Docker Compose leaves fractions out.
+    if (n->kind == Node::Kind::kInt) return read(*n, out);
+    if (n->kind == Node::Kind::kFloat) {
+      report_.warning(n->place, fmt::format("'{}' is ignored: {} has no unit", path_, n->text));
+      return;
+    }
     const Result<Bytes> value = parse_bytes(n->text);
     if (value.ok()) {
       out = *value;
@@ -60,15 +68,49 @@ class Reader {
 
   void command(const char* key, std::optional<StringList>& out) { (*this)(key, out); }
 
+  // {host: address}, {host: [address, ...]}, or lines "host=address" and "host:address", where an
+  // IPv6 address may stand in brackets and several addresses may follow each other after commas.
   void hosts(const char* key, std::map<std::string, StringList>& out) {
     const Node* n = in_.find(key);
-    if (n == nullptr) return;
-    if (n->is_map()) return (*this)(key, out);
-    for (const Node& line : n->items) {
-      const std::size_t equals = line.text.find('=');
-      if (equals == std::string::npos) continue;
-      out[line.text.substr(0, equals)].push_back(line.text.substr(equals + 1));
+    if (n == nullptr || n->is_null()) return;
+    const Key inner(*this, key);
+    const auto add = [&](const std::string& host, std::string address, const Node& at) {
+      if (host.empty() || host.find_first_of(":=") != std::string::npos) {
+        return fail(at, fmt::format("bad host name '{}'", host));
+      }
+      if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+        address = address.substr(1, address.size() - 2);
+      }
+      out[host].push_back(std::move(address));
+    };
+    for (const Entry& e : n->entries) {
+      if (e.value.is_scalar()) add(e.key, e.value.text, e.value);
+      for (const Node& address : e.value.items) add(e.key, address.text, address);
     }
+    for (const Node& line : n->items) {
+      std::size_t split = line.text.find('=');
+      if (split == std::string::npos) split = line.text.find(':');
+      if (split == std::string::npos) {
+        fail(line, fmt::format("invalid additional host, missing IP: {}", line.text),
+             "write HOST=ADDRESS");
+        continue;
+      }
+      std::istringstream addresses(line.text.substr(split + 1));
+      for (std::string a; std::getline(addresses, a, ',');) {
+        add(line.text.substr(0, split), a, line);
+      }
+    }
+  }
+
+  // {default: null, id: path} or ["default", "id=path"].
+  void ssh(const char* key, StringList& out) {
+    const Node* n = in_.find(key);
+    if (n == nullptr) return;
+    if (n->is_list()) return (*this)(key, out);
+    for (const Entry& e : n->entries) {
+      out.push_back(e.value.text.empty() ? e.key : e.key + "=" + e.value.text);
+    }
+    std::sort(out.begin(), out.end());
   }
 
   void wrapped(const char* key, const char* inner, StringList& out) {
@@ -91,6 +133,13 @@ class Reader {
     for (const Entry& e : in_.entries) {
       if (e.key.rfind("x-", 0) == 0) out[e.key] = print_json(sorted(e.value));
     }
+  }
+
+  void project_extensions(Extensions& out) { extensions(out); }
+
+  template <typename T>
+  void models(const char* key, T& out) {
+    (*this)(key, out);
   }
 
   template <typename T>
@@ -125,9 +174,14 @@ class Reader {
     report_.error(n.place, fmt::format("'{}' {}", path_, why), std::move(hint));
   }
 
+  // What YAML took for something else than text: numbers without a fraction are text, too.
   void read(const Node& n, std::string& out) {
-    if (!n.is_scalar()) return fail(n, "must be a string");
-    out = n.text;
+    if (n.is_null() || n.kind == Node::Kind::kInt || n.is_string()) {
+      out = n.text;
+    } else {
+      fail(n, "must be a string",
+           n.is_scalar() ? fmt::format("write it in quotes: \"{}\"", n.text) : "");
+    }
   }
 
   void read(const Node& n, bool& out) {
@@ -136,9 +190,12 @@ class Reader {
     out = *value;
   }
 
+  // As Docker Compose, which cuts a fraction off.
   template <std::integral T>
   void read(const Node& n, T& out) {
-    const auto value = parse_integer(n.text);
+    const std::string text =
+        n.kind == Node::Kind::kFloat ? n.text.substr(0, n.text.find('.')) : n.text;
+    const auto value = parse_integer(text);
     if (!n.is_scalar() || !value || *value < static_cast<std::int64_t>(lowest<T>()) ||
         (*value > 0 && static_cast<std::uint64_t>(*value) > highest<T>())) {
       return fail(n, fmt::format("must be a whole number{}, got \"{}\"",

@@ -1,20 +1,27 @@
-// Rewrites a validated file into long form: ports and volumes become maps, "KEY=value" lists become
-// maps, a single string becomes a list of one, command lines are split. Nothing is filled in that
-// the user did not say, so that files can still be merged.
+// Rewrites a validated tree into the long forms that later files are merged over: ports and volumes
+// become maps, names of networks and dependencies keys, a path to build a context. What is in long
+// form already stays as it is. The rest of the short forms go when all files are read (unfold.h).
 #pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "compose/node.h"
 #include "compose/report.h"
 
 namespace stack::compose {
 
-void canonicalise(Node& root, Report& report);
+// `lenient`: variables are not replaced; what cannot be read for that reason stays as it is.
+void canonicalise(Node& root, bool lenient, Report& report);
 
 // "[[IP:][HOST]:]CONTAINER[/PROTO]" to long-form ports, one for each port of a range. `path` is for
 // messages.
 std::vector<Node> parse_port(const Node& item, const std::string& path, Report& report);
 // "[SOURCE:]TARGET[:OPTIONS]"
 Node parse_mount(const Node& item, const std::string& path, Report& report);
+// Its target as written; nothing after an error.
+std::optional<std::string> mount_target(const Node& item, const std::string& path, Report& report);
 // "SOURCE[:TARGET[:PERMISSIONS]]"
 Node parse_device(const Node& item, Report& report);
 

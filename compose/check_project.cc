@@ -27,11 +27,16 @@ class ProjectChecker {
     const Report::Pass pass(report_, "inconsistent");
     for (const auto& [name, service] : project_.services) {
       check_image(service);
+      check_contexts(service);
       check_networks(service);
       check_files(service);
       check_dependencies(service);
       check_scale(service);
+      check_health(service);
+      check_watch(service);
+      check_targets(service);
     }
+    check_secrets();
     check_container_names();
     check_cycles();
   }
@@ -57,6 +62,74 @@ class ProjectChecker {
       report_.error(
           place_of(root_, {"services", s.name, "build", "platforms"}),
           fmt::format("service.build.platforms MUST include service.platform \"{}\"", s.platform));
+    }
+  }
+
+  // Contexts that are what other services build.
+  void check_contexts(const Service& s) {
+    if (!s.build) return;
+    for (const auto& [name, context] : s.build->additional_contexts) {
+      const std::string on = service_of_mode(context);
+      if (on.empty()) continue;
+      const auto service = project_.services.find(on);
+      if (service != project_.services.end() && service->second.build) continue;
+      report_.error(place_of(root_, {"services", s.name, "build", "additional_contexts"}),
+                    fmt::format("service \"{}\" declares {} service \"{}\" as additional contexts "
+                                "{}",
+                                s.name,
+                                service == project_.services.end() ? "unknown" : "non-buildable",
+                                on, name),
+                    did_you_mean(on, names_of(project_.services)));
+    }
+  }
+  void check_health(const Service& s) {
+    if (!s.healthcheck || s.healthcheck->test.empty()) return;
+    const std::string& first = s.healthcheck->test[0];
+    if (first == "CMD" || first == "CMD-SHELL" || first == "NONE") return;
+    report_.error(place_of(root_, {"services", s.name, "healthcheck", "test"}),
+                  fmt::format("services.{}: healthcheck.test must start either by \"CMD\", "
+                              "\"CMD-SHELL\" or \"NONE\"",
+                              s.name),
+                  did_you_mean(first, {"CMD", "CMD-SHELL", "NONE"}));
+  }
+
+  void check_watch(const Service& s) {
+    if (!s.develop) return;
+    for (const WatchTrigger& w : s.develop->watch) {
+      if (!w.target.empty() || w.action == "rebuild" || w.action == "restart") continue;
+      report_.error(place_of(root_, {"services", s.name, "develop", "watch"}),
+                    fmt::format("services.{}.develop.watch: target is required for non-rebuild "
+                                "actions{}",
+                                s.name, kInvalid));
+    }
+  }
+
+  // Two mounts on one target, also volumes against tmpfs.
+  void check_targets(const Service& s) {
+    std::map<std::string, std::string> seen;
+    const auto add = [&](const std::string& target, std::string at, Place place) {
+      const auto [there, inserted] = seen.emplace(target, at);
+      if (inserted) return;
+      report_.error(place,
+                    fmt::format("{}: target {} already mounted as {}", at, target, there->second));
+    };
+    for (std::size_t i = 0; i < s.tmpfs.size(); ++i) {
+      add(s.tmpfs[i].substr(0, s.tmpfs[i].find(':')), fmt::format("services.{}.tmpfs[{}]", s.name, i),
+          place_of(root_, {"services", s.name, "tmpfs", s.tmpfs[i]}));
+    }
+    for (std::size_t i = 0; i < s.volumes.size(); ++i) {
+      const MountConfig& m = s.volumes[i];
+      add(m.target, fmt::format("services.{}.volumes[{}]", s.name, i),
+          place_of(root_, {"services", s.name, "volumes", m.source}));
+    }
+  }
+
+  void check_secrets() {
+    for (const auto& [name, secret] : project_.secrets) {
+      if (secret.external || !secret.file.empty() || !secret.environment.empty()) continue;
+      report_.error(place_of(root_, {"secrets", name}),
+                    fmt::format("secret \"{}\" must declare either `file` or `environment`{}", name,
+                                kInvalid));
     }
   }
 
@@ -127,12 +200,11 @@ class ProjectChecker {
 
   void check_dependencies(const Service& s) {
     for (const auto& [on, dependency] : s.depends_on) {
-      if (project_.services.count(on) > 0 || !dependency.required ||
-          report_.damaged("services", on)) {
-        continue;
-      }
-      std::string hint;
+      if (project_.services.count(on) > 0 || report_.damaged("services", on)) continue;
       const auto disabled = project_.disabled_services.find(on);
+      // Optional is what has no active profile, not what nobody declares.
+      if (disabled != project_.disabled_services.end() && !dependency.required) continue;
+      std::string hint;
       if (disabled != project_.disabled_services.end()) {
         std::string profiles;
         for (const std::string& p : disabled->second.profiles) {
@@ -169,7 +241,7 @@ class ProjectChecker {
 
   template <typename T>
   void distinct(const Service& s, const char* one, T a, const char* other, T b) {
-    if (a == T{} || b == T{} || a == b) return;
+    if (a == T{} || a == b) return;
     report_.error(place_of(root_, {"services", s.name, one}),
                   fmt::format("services.{}: can't set distinct values on '{}' and '{}'{}", s.name,
                               one, other, kInvalid));
@@ -181,6 +253,14 @@ class ProjectChecker {
                     fmt::format("services.{}: can't set distinct values on 'scale' and "
                                 "'deploy.replicas'{}",
                                 s.name, kInvalid));
+    }
+    for (const auto& [count, attribute] :
+         {std::pair{s.scale, "scale"},
+          std::pair{s.deploy ? s.deploy->replicas : std::nullopt, "deploy.replicas"}}) {
+      if (!count || *count >= 0) continue;
+      report_.error(place_of(root_, {"services", s.name, "scale"}),
+                    fmt::format("services.{}.{}: must be greater than or equal to 0", s.name,
+                                attribute));
     }
     const int scale = s.scale ? *s.scale : s.deploy && s.deploy->replicas ? *s.deploy->replicas : 1;
     if (!s.container_name.empty() && scale > 1) {

@@ -1,22 +1,14 @@
+#include <arpa/inet.h>
 #include <fmt/core.h>
-
-#include <algorithm>
 
 #include "compose/check.h"
 
 namespace stack::compose {
 namespace {
 
-bool says(const Node& n, std::string_view key) {
-  const Node* child = n.find(key);
-  return child != nullptr && !child->is_null() && !(child->is_scalar() && child->text.empty());
-}
-
 // secrets, configs: one source, unless external.
 void check_file_source(const Entry& e, std::string_view kind,
                        std::initializer_list<std::string_view> sources, Report& report) {
-  const Node* external = e.value.find("external");
-  const bool is_external = external != nullptr && external->text == "true";
   std::string list;
   std::size_t count = 0;
   for (const std::string_view s : sources) {
@@ -26,14 +18,9 @@ void check_file_source(const Entry& e, std::string_view kind,
   if (count > 1) {
     report.error(e.key_place,
                  fmt::format("{}.{}: {} attributes are mutually exclusive", kind, e.key, list));
-  } else if (count == 0 && !is_external) {
-    const bool driver = e.value.find("driver") != nullptr;
-    if (!driver)
-      report.error(e.key_place, fmt::format("{}.{}: one of {} must be set", kind, e.key, list));
-  } else if (count > 0 && is_external) {
-    report.error(e.key_place,
-                 fmt::format("{}.{}: conflicting parameters \"external\" and \"{}\" specified",
-                             kind, e.key, list));
+  } else if (count == 0 && e.value.find("driver") == nullptr &&
+             e.value.find("external") == nullptr) {
+    report.error(e.key_place, fmt::format("{}.{}: one of {} must be set", kind, e.key, list));
   }
 }
 
@@ -48,65 +35,61 @@ void check_volume(const Entry& e, Report& report) {
   }
 }
 
-void check_container_name(const Entry& service, Report& report) {
-  const Node* name = service.value.find("container_name");
-  if (name == nullptr || !name->is_string()) return;
-  constexpr std::string_view kLetters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  const std::string& t = name->text;
-  const bool good = t.size() >= 2 && kLetters.find(t[0]) != std::string_view::npos &&
-                    t.find_first_not_of(std::string(kLetters) + "_.-") == std::string::npos;
-  if (!good) {
-    report.error(name->place, fmt::format("services.{}.container_name '{}' does not match pattern "
-                                          "'[a-zA-Z0-9][a-zA-Z0-9_.-]+'",
-                                          service.key, t));
+bool is_address(const std::string& text) {
+  unsigned char buffer[16];
+  return ::inet_pton(AF_INET, text.c_str(), buffer) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), buffer) == 1;
+}
+
+const Node* at(const Node& n, std::initializer_list<std::string_view> path) {
+  const Node* found = &n;
+  for (const std::string_view key : path) {
+    if (found != nullptr) found = found->find(key);
+  }
+  return found;
+}
+
+void check_ports(const Entry& service, Report& report) {
+  const Node* ports = service.value.find("ports");
+  if (ports == nullptr) return;
+  for (const Node& p : ports->items) {
+    const Node* address = p.find("host_ip");
+    if (address == nullptr || is_address(address->text)) continue;
+    report.error(address->place, fmt::format("services.{}.ports.[]: invalid ip address: {}",
+                                             service.key, address->text));
   }
 }
 
-// Two mounts on one target, also volumes against tmpfs.
-void check_targets(const Entry& service, Report& report) {
-  std::vector<std::pair<std::string, std::string>> seen;
-  const auto add = [&](std::string target, std::string at, Place place) {
-    while (target.size() > 1 && target.back() == '/') target.pop_back();
-    for (const auto& [other, where] : seen) {
-      if (other != target) continue;
-      report.error(place, fmt::format("{}: target {} already mounted as {}", at, target, where));
-      return;
-    }
-    seen.emplace_back(std::move(target), std::move(at));
-  };
-  if (const Node* tmpfs = service.value.find("tmpfs")) {
-    for (std::size_t i = 0; i < tmpfs->items.size(); ++i) {
-      const std::string& t = tmpfs->items[i].text;
-      add(t.substr(0, t.find(':')), fmt::format("services.{}.tmpfs[{}]", service.key, i),
-          tmpfs->items[i].place);
-    }
-  }
-  if (const Node* volumes = service.value.find("volumes")) {
-    for (std::size_t i = 0; i < volumes->items.size(); ++i) {
-      const Node& v = volumes->items[i];
-      const Node* target = v.find("target");
-      if (target == nullptr || target->text.empty()) {
-        report.error(v.place, fmt::format("service volume services.{}.volumes.[{}] is missing a "
-                                          "mount target",
-                                          service.key, i));
-      } else {
-        add(target->text, fmt::format("services.{}.volumes[{}]", service.key, i), target->place);
-      }
-    }
+void check_devices(const Node* requests, const std::string& path, Report& report) {
+  if (requests == nullptr) return;
+  for (const Node& r : requests->items) {
+    const Node* ids = r.find("device_ids");
+    if (r.find("count") == nullptr || ids == nullptr) continue;
+    report.error(ids->place, fmt::format("{}.[]: \"count\" and \"device_ids\" attributes are "
+                                         "exclusive",
+                                         path));
   }
 }
 
 void check_watch(const Entry& service, Report& report) {
-  const Node* develop = service.value.find("develop");
-  const Node* watch = develop == nullptr ? nullptr : develop->find("watch");
+  const Node* watch = at(service.value, {"develop", "watch"});
   if (watch == nullptr) return;
   for (const Node& w : watch->items) {
-    const Node* action = w.find("action");
-    if (action == nullptr || action->text == "rebuild" || action->text == "restart") continue;
-    if (says(w, "target")) continue;
-    report.error(w.place, fmt::format("services.{}.develop.watch: target is required for "
-                                      "non-rebuild actions: invalid compose project",
+    const Node* path = w.find("path");
+    if (path == nullptr || !path->text.empty()) continue;
+    report.error(path->place,
+                 fmt::format("services.{}.develop.watch.[].path: value can't be blank", service.key));
+  }
+}
+
+void check_mounts(const Entry& service, Report& report) {
+  const Node* volumes = service.value.find("volumes");
+  if (volumes == nullptr) return;
+  for (const Node& v : volumes->items) {
+    const Node* type = v.find("type");
+    if (type == nullptr || type->text != "bind" || v.find("source") != nullptr) continue;
+    report.error(v.place, fmt::format("services.{}.volumes: invalid mount config for type "
+                                      "\"bind\": field Source must not be empty",
                                       service.key));
   }
 }
@@ -125,9 +108,12 @@ void each(const Node& root, std::string_view kind, const F& f) {
 void check_tree(const Node& root, Report& report) {
   const Report::Pass pass(report, "inconsistent");
   each(root, "services", [&](const Entry& e) {
-    check_container_name(e, report);
-    check_targets(e, report);
+    check_ports(e, report);
     check_watch(e, report);
+    check_mounts(e, report);
+    check_devices(e.value.find("gpus"), fmt::format("services.{}.gpus", e.key), report);
+    check_devices(at(e.value, {"deploy", "resources", "reservations", "devices"}),
+                  fmt::format("services.{}.deploy.resources.reservations.devices", e.key), report);
   });
   each(root, "volumes", [&](const Entry& e) { check_volume(e, report); });
   each(root, "secrets", [&](const Entry& e) {

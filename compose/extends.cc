@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "compose/canonical.h"
+#include "compose/forms.h"
 #include "compose/merge.h"
 #include "compose/model_loader.h"
 #include "compose/paths.h"
@@ -23,23 +25,31 @@ std::string home_of(const StringMap& environment) {
 
 }  // namespace
 
-void ModelLoader::extend_services(Node& document, const std::string& path, const Scope& scope) {
+void ModelLoader::extend_services(Node& document, const Marks& marks, const std::string& path,
+                                  const Scope& scope) {
   Node* services = document.find("services");
   if (services == nullptr) return;
+  if (!services->is_map()) {
+    report_.error(services->place, "services must be a mapping");
+    return;
+  }
   std::set<std::string> done;
   for (Entry& e : services->entries) {
     std::vector<Visit> visited;
-    if (!extend(*services, e, path, scope, visited, done)) return;
+    if (!extend({services, &marks, &done, path, scope}, e, visited)) return;
   }
 }
 
 // Bases first. False after an error.
-bool ModelLoader::extend(Node& services, Entry& service, const std::string& path,
-                         const Scope& scope, std::vector<Visit>& visited,
-                         std::set<std::string>& done) {
+bool ModelLoader::extend(const Services& in, Entry& service, std::vector<Visit>& visited) {
+  if (service.value.is_null()) return true;  // validation says it
+  if (!service.value.is_map()) {
+    report_.error(service.value.place, fmt::format("services.{} must be a mapping", service.key));
+    return false;
+  }
   const Node* found = service.value.find("extends");
-  if (found == nullptr || done.count(service.key) > 0) return true;
-  const Visit here{path, service.key, service.key_place};
+  if (found == nullptr || in.done->count(service.key) > 0) return true;
+  const Visit here{in.path, service.key, service.key_place};
   const bool circular = std::find(visited.begin(), visited.end(), here) != visited.end();
   visited.push_back(here);
   if (circular) {
@@ -50,29 +60,28 @@ bool ModelLoader::extend(Node& services, Entry& service, const std::string& path
     report_.error(found->place, "Circular reference:" + way);
     return false;
   }
-  const Node extends = *found;
+  Node extends = *found;
+  wrap(extends, "service");
   const Node* base_name = extends.find("service");
-  if (base_name == nullptr) {
+  if (base_name == nullptr || !base_name->is_string()) {
     report_.error(extends.place, fmt::format("services.{}: extends.{}.service is required",
                                              service.key, service.key));
     return false;
   }
   const Node* file = extends.find("file");
-  Node* base_services = &services;
-  std::string base_path = path;
-  Scope base_scope = scope;
-  std::set<std::string>* base_done = &done;
-  if (file != nullptr && !file->text.empty()) {
-    base_path = join_path(scope.directory, file->text);
-    base_scope.directory = directory_of(base_path);
-    Node* document = other_file(base_path, base_scope, file->place);
-    if (document == nullptr) return false;
-    base_services = document->find("services");
-    base_done = &extended_done_[base_path];
+  Services base_in = in;
+  if (file != nullptr && !file->is_null()) {
+    base_in.path = join_path(in.scope.directory, file->text);
+    base_in.scope.directory = directory_of(base_in.path);
+    Extended* other = other_file(base_in.path, base_in.scope, file->place);
+    if (other == nullptr) return false;
+    base_in.map = other->model.find("services");
+    base_in.marks = &other->marks;
+    base_in.done = &other->done;
   }
   Entry* base = nullptr;
-  if (base_services != nullptr) {
-    for (Entry& e : base_services->entries) {
+  if (base_in.map != nullptr) {
+    for (Entry& e : base_in.map->entries) {
       if (e.key == base_name->text) base = &e;
     }
   }
@@ -80,43 +89,55 @@ bool ModelLoader::extend(Node& services, Entry& service, const std::string& path
     report_.error(
         base_name->place,
         fmt::format("cannot extend service \"{}\" in {}: service \"{}\" not found{}", service.key,
-                    path, base_name->text, file != nullptr ? " in " + file->text : ""),
-        base_services == nullptr ? ""
-                                 : did_you_mean(base_name->text, service_names(*base_services)));
+                    in.path, base_name->text, file != nullptr ? " in " + file->text : ""),
+        base_in.map == nullptr ? "" : did_you_mean(base_name->text, service_names(*base_in.map)));
     return false;
   }
-  if (!extend(*base_services, *base, base_path, base_scope, visited, *base_done)) return false;
+  if (!extend(base_in, *base, visited)) return false;
   visited.pop_back();
 
   Node result = base->value;
+  if (!result.is_map()) result = Node::map(base->value.place);
   if (file != nullptr) {
-    resolve_service_paths(result, base_scope.directory, home_of(*scope.environment));
+    resolve_service_paths(result, base_in.scope.directory, home_of(*in.scope.environment));
   }
+  erase_marked(result, service.key, *in.marks);
   result.place = service.value.place;
-  service.value.erase("extends");
   merge_service(result, std::move(service.value), service.key, report_);
   result.erase("extends");
   service.value = std::move(result);
-  done.insert(service.key);
+  in.done->insert(service.key);
   return true;
 }
 
-// The services of another file, prepared once. Its `include` is not followed.
-Node* ModelLoader::other_file(const std::string& path, const Scope& scope, Place at) {
+// Another file in long form, read once. Its `include` is not followed, and it need not be a whole
+// project: what is made of it is validated.
+ModelLoader::Extended* ModelLoader::other_file(const std::string& path, const Scope& scope,
+                                               Place at) {
   const auto known = extended_.find(path);
   if (known != extended_.end()) return &known->second;
-  if (options_.file_kind(path) == FileKind::kAbsent) {
-    report_.error(at, fmt::format("open {}: no such file or directory", path));
+  const FileKind kind = options_.file_kind(path);
+  if (kind != FileKind::kFile) {
+    report_.error(at, kind == FileKind::kAbsent
+                          ? fmt::format("open {}: no such file or directory", path)
+                          : fmt::format("read {}: is a directory", path));
     return nullptr;
   }
   File file = open(path, sources_.chain("extended at " + sources_.text_of(at), at), at);
-  Node model = Node::map();
+  Extended extended;
+  extended.model = Node::map();
+  const std::size_t before = report_.error_count();
   for (Node& document : file.documents) {
-    if (!prepare(document, scope)) return nullptr;
-    warn_version(document);
-    merge_file(model, std::move(document), report_);
+    extended.marks = take_marks(document);
+    if (!interpolate_values(document, scope)) return nullptr;
+    erase_marked(extended.model, extended.marks);
+    merge_file(extended.model, std::move(document), report_);
+    deduplicate(extended.model, report_);
+    canonicalise(extended.model, !options_.interpolate, report_);
+    deduplicate(extended.model, report_);
   }
-  return &extended_.emplace(path, std::move(model)).first->second;
+  if (report_.error_count() != before) return nullptr;
+  return &extended_.emplace(path, std::move(extended)).first->second;
 }
 
 }  // namespace stack::compose

@@ -26,6 +26,7 @@ void describe(V& v, S& s) {
   v("published", s.published);
   v("protocol", s.protocol);
   v("app_protocol", s.app_protocol);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<BindOptions> S>
@@ -34,6 +35,7 @@ void describe(V& v, S& s) {
   v("propagation", s.propagation);
   v("create_host_path", s.create_host_path);
   v("recursive", s.recursive);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<VolumeOptions> S>
@@ -41,17 +43,20 @@ void describe(V& v, S& s) {
   v("labels", s.labels);
   v("nocopy", s.nocopy);
   v("subpath", s.subpath);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<TmpfsOptions> S>
 void describe(V& v, S& s) {
   v.bytes("size", s.size);
   v("mode", s.mode);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<ImageOptions> S>
 void describe(V& v, S& s) {
   v("subpath", s.subpath);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<MountConfig> S>
@@ -65,6 +70,7 @@ void describe(V& v, S& s) {
   v("volume", s.volume);
   v("tmpfs", s.tmpfs);
   v("image", s.image);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<Dependency> S>
@@ -72,6 +78,7 @@ void describe(V& v, S& s) {
   v("condition", s.condition);
   v("restart", s.restart);
   v.always("required", s.required);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<ServiceNetwork> S>
@@ -107,6 +114,7 @@ void describe(V& v, S& s) {
   v("uid", s.uid);
   v("gid", s.gid);
   v.mode("mode", s.mode);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<Device> S>
@@ -114,6 +122,7 @@ void describe(V& v, S& s) {
   v("source", s.source);
   v("target", s.target);
   v("permissions", s.permissions);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<DeviceRequest> S>
@@ -163,7 +172,7 @@ void describe(V& v, S& s) {
   v("args", s.args);
   v("provenance", s.provenance);
   v("sbom", s.sbom);
-  v("ssh", s.ssh);
+  v.ssh("ssh", s.ssh);
   v("labels", s.labels);
   v("cache_from", s.cache_from);
   v("cache_to", s.cache_to);
@@ -459,8 +468,8 @@ void describe(V& v, S& s) {
   v("volumes", s.volumes);
   v("secrets", s.secrets);
   v("configs", s.configs);
-  v("models", s.models);
-  v.extensions(s.extensions);
+  v.models("models", s.models);
+  v.project_extensions(s.extensions);
 }
 
 }  // namespace stack::compose

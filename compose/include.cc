@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "compose/dotenv.h"
+#include "compose/forms.h"
 #include "compose/model_loader.h"
 #include "compose/paths.h"
+#include "compose/validate.h"
 
 namespace stack::compose {
 namespace {
@@ -23,10 +25,21 @@ void ModelLoader::include(Node& document, const Scope& scope) {
   if (list == nullptr) return;
   const Node items = *list;
   document.erase("include");
+  if (items.is_null()) return;
+  if (!items.is_list()) {
+    report_.error(items.place, "`include` must be a list");
+    return;
+  }
   for (const Node& item : items.items) include_one(document, item, scope);
 }
 
-void ModelLoader::include_one(Node& document, const Node& item, const Scope& scope) {
+void ModelLoader::include_one(Node& document, Node item, const Scope& scope) {
+  wrap(item, "path");
+  to_list(item.find("path"));
+  to_list(item.find("env_file"));
+  const std::size_t before = report_.error_count();
+  validate_include(item, report_);
+  if (report_.error_count() != before) return;
   const Node* paths = item.find("path");
   if (paths == nullptr || paths->items.empty()) {
     report_.error(item.place, "include: a path is required");
@@ -104,6 +117,7 @@ void ModelLoader::import(Node& document, Node included, const Node& item) {
     if (objects == nullptr || !objects->is_map()) continue;
     Node* ours = document.find(kind);
     if (ours == nullptr || ours->is_null()) ours = &document.set(kind, Node::map(objects->place));
+    if (!ours->is_map()) continue;  // validation says it
     for (Entry& e : objects->entries) {
       const Node* mine = ours->find(e.key);
       if (mine == nullptr) {

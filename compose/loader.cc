@@ -11,20 +11,24 @@
 #include "compose/environment.h"
 #include "compose/explainer.h"
 #include "compose/interpolate.h"
+#include "compose/json.h"
 #include "compose/lint.h"
 #include "compose/model_loader.h"
 #include "compose/normalize.h"
 #include "compose/paths.h"
 #include "compose/support.h"
-#include "compose/validate.h"
+#include "compose/unfold.h"
+#include "compose/yaml_print.h"
 
 namespace stack::compose {
 namespace {
 
 // The name as the files say it, else the directory's.
-std::string name_from_files(const std::vector<ModelLoader::File>& files, const Discovered& found) {
+std::string name_from_files(const std::vector<ModelLoader::File>& files, const Discovered& found,
+                            bool interpolated) {
   const Node* name = ModelLoader::project_name(files);
   if (name == nullptr) return found.default_name;
+  if (!interpolated) return normalized_project_name(name->text);
   const Interpolated text =
       interpolate(name->text, [&](const std::string& variable) -> const std::string* {
         const auto it = found.environment.find(variable);
@@ -32,17 +36,6 @@ std::string name_from_files(const std::vector<ModelLoader::File>& files, const D
       });
   // Errors are reported when the whole file is interpolated.
   return normalized_project_name(text.text);
-}
-
-void set_default_context(Node& root) {
-  Node* services = root.find("services");
-  if (services == nullptr) return;
-  for (Entry& e : services->entries) {
-    Node* build = e.value.find("build");
-    if (build != nullptr && build->is_map() && build->find("context") == nullptr) {
-      build->set("context", Node::string(".", build->place));
-    }
-  }
 }
 
 bool is_active(const Service& s, const std::vector<std::string>& profiles,
@@ -85,13 +78,16 @@ class Loading {
     return LoadResult{std::move(project), report_.take()};
   }
 
-  std::variant<std::vector<Variable>, LoadErrors> find_variables() {
-    std::vector<Variable> out;
-    for (const ModelLoader::File& f : open_files()) {
-      for (const Node& document : f.documents) collect(document, out);
-    }
+  // The merged tree before it becomes a model.
+  std::variant<Node, LoadErrors> document() {
+    std::vector<ModelLoader::File> files = open_files();
+    Project named;
     if (report_.failed()) return report_.take();
-    return out;
+    set_name(named, files);
+    Node root = models_.merge(std::move(files), found_.directory, found_.environment);
+    if (report_.failed() || !complete(named.name, root)) return report_.take();
+    if (options_.normalize) root.set("name", Node::string(named.name));
+    return root;
   }
 
   std::variant<std::vector<Explanation>, LoadErrors> explain(const std::string& subject) {
@@ -107,7 +103,7 @@ class Loading {
     return report_.take();
   }
 
-  std::string file_name() { return name_from_files(open_files(), found_); }
+  std::string file_name() { return name_from_files(open_files(), found_, true); }
 
  private:
   std::vector<ModelLoader::File> open_files() {
@@ -127,7 +123,8 @@ class Loading {
 
   void set_name(Project& project, const std::vector<ModelLoader::File>& files) {
     project.name =
-        !found_.explicit_name.empty() ? found_.explicit_name : name_from_files(files, found_);
+        !found_.explicit_name.empty() ? found_.explicit_name
+                                      : name_from_files(files, found_, options_.interpolate);
     if (project.name.empty()) {
       report_.error({}, "project name must not be empty",
                     "give one with -p, COMPOSE_PROJECT_NAME or the top-level `name:`",
@@ -137,18 +134,25 @@ class Loading {
     found_.environment["COMPOSE_PROJECT_NAME"] = project.name;
   }
 
-  void build(Project& project, Node& root) {
-    validate_merged(root, report_);
+  // False after an error.
+  bool complete(const std::string& name, Node& root) {
+    set_defaults(root);
     check_tree(root, report_);
-    if (report_.failed()) return;
-    set_default_context(root);
+    if (report_.failed()) return false;
     if (options_.resolve_paths) {
       const auto home = found_.environment.find("HOME");
       resolve_paths(root, found_.directory, home == found_.environment.end() ? "" : home->second);
     }
+    if (options_.normalize) normalize(root, name, found_.environment);
+    return true;
+  }
+
+  void build(Project& project, Node& root) {
     const std::string name = project.name;
+    if (!complete(name, root)) return;
     {
       const Report::Pass pass(report_, "bad-value");
+      unfold(root, report_);
       project = bind_project(root, report_);
     }
     project.name = name;
@@ -158,8 +162,12 @@ class Loading {
     project.environment = std::move(found_.environment);
     if (report_.failed()) return;
     apply_profiles(project, found_.profiles, options_.services);
-    if (options_.normalize) normalize(project);
-    if (options_.consistency) check_project(project, root, report_);
+    if (options_.consistency) {
+      check_project(project, root, report_);
+      for (auto& [key, service] : project.services) {
+        if (service.deploy && service.scale) service.deploy->replicas = service.scale;
+      }
+    }
     if (options_.resolve_environment)
       resolve_environment(project, root, options_, sources_, report_);
     std::set<std::string> active;
@@ -167,16 +175,6 @@ class Loading {
     warn_unsupported(root, active, report_);
     lint(project, root, options_, report_);
     if (!options_.all_resources) drop_unused(project);
-  }
-
-  static void collect(const Node& n, std::vector<Variable>& out) {
-    if (n.is_string()) {
-      for (Variable& v : variables_in(n.text)) {
-        if (std::find(out.begin(), out.end(), v) == out.end()) out.push_back(std::move(v));
-      }
-    }
-    for (const Node& i : n.items) collect(i, out);
-    for (const Entry& e : n.entries) collect(e.value, out);
   }
 
   const LoadOptions& options_;
@@ -212,10 +210,63 @@ std::variant<LoadResult, LoadErrors> load(const LoadOptions& options) {
   return Loading(options, std::move(found).value()).run();
 }
 
-std::variant<std::vector<Variable>, LoadErrors> variables(const LoadOptions& options) {
+namespace {
+
+std::variant<Node, LoadErrors> merged_document(const LoadOptions& options) {
   Result<Discovered> found = discover(options);
   if (!found.ok()) return discovery_errors(found.error(), options);
-  return Loading(options, std::move(found).value()).find_variables();
+  return Loading(options, std::move(found).value()).document();
+}
+
+void collect(const Node& n, std::map<std::string, Variable>& out) {
+  if (n.is_string()) {
+    for (Variable& v : variables_in(n.text)) out.insert_or_assign(v.name, v);
+  }
+  for (const Node& i : n.items) collect(i, out);
+  for (const Entry& e : n.entries) collect(e.value, out);
+}
+
+}  // namespace
+
+std::variant<std::string, LoadErrors> load_document(const LoadOptions& options, Format format) {
+  auto root = merged_document(options);
+  if (auto* errors = std::get_if<LoadErrors>(&root)) return std::move(*errors);
+  Node& document = std::get<Node>(root);
+  sort_keys(document);
+  return format == Format::kJson ? print_json(document, 2) + "\n" : print_yaml(document);
+}
+
+std::variant<std::vector<Variable>, LoadErrors> variables(const LoadOptions& options) {
+  LoadOptions uninterpolated = options;
+  uninterpolated.interpolate = false;
+  auto root = merged_document(uninterpolated);
+  if (auto* errors = std::get_if<LoadErrors>(&root)) return std::move(*errors);
+  std::map<std::string, Variable> found;
+  collect(std::get<Node>(root), found);
+  std::vector<Variable> out;
+  for (auto& [name, variable] : found) out.push_back(std::move(variable));
+  return out;
+}
+
+void select_services(Project& project, const std::vector<std::string>& names) {
+  std::set<std::string> kept;
+  std::vector<std::string> waiting = names;
+  while (!waiting.empty()) {
+    const auto service = project.services.find(waiting.back());
+    waiting.pop_back();
+    if (service == project.services.end() || !kept.insert(service->first).second) continue;
+    for (const auto& [on, dependency] : service->second.depends_on) waiting.push_back(on);
+  }
+  for (auto it = project.services.begin(); it != project.services.end();) {
+    const auto here = it++;
+    if (kept.contains(here->first)) {
+      std::erase_if(here->second.depends_on,
+                    [&](const auto& dependency) { return !kept.contains(dependency.first); });
+    } else {
+      project.disabled_services.insert(project.services.extract(here));
+    }
+  }
+  drop_unused(project);
 }
 
 std::variant<std::vector<Explanation>, LoadErrors> explain(const LoadOptions& options,

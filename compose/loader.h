@@ -54,13 +54,22 @@ using LoadErrors = std::vector<Diagnostic>;
 
 std::variant<LoadResult, LoadErrors> load(const LoadOptions& options);
 
+// Keeps the services named and what they depend on, and the networks, volumes, configs, secrets and
+// models that these use; the other services become disabled ones.
+void select_services(Project& project, const std::vector<std::string>& names);
+
 // Only the project's name, for commands that work without files ("down -p x", "ps").
 Result<std::string> resolve_project_name(const LoadOptions& options);
 
 // What to_json() printed: no interpolation, no files, no discovery.
 Result<Project> load_canonical(std::string_view json);
 
-// ${NAME} used in the files, for `config --variables`.
+// The merged files as they are printed with their variables (options.interpolate is false): nothing
+// is read into the model, so it is not checked for consistency either.
+enum class Format { kYaml, kJson };
+std::variant<std::string, LoadErrors> load_document(const LoadOptions& options, Format format);
+
+// ${NAME} used in the files, for `config --variables`, sorted by name.
 struct Variable {
   std::string name;
   std::string default_value;

@@ -3,68 +3,80 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <functional>
-#include <unordered_map>
 
+#include "compose/forms.h"
 #include "compose/path.h"
 
 namespace stack::compose {
 namespace {
 
-// What a place in the tree asks for. Places are recognised by the last two keys of their path,
-// which is enough within a Compose file.
-enum class Rule { kUnion, kReplace, kLogging };
-using ItemKey = std::function<std::string(const Node&)>;
+// What a place in the tree asks for; everywhere else maps are united, lists joined, scalars
+// replaced.
+enum class Rule {
+  kNone,
+  kReplace,
+  kLines,         // both become lists of "KEY=value" and are joined
+  kHosts,         // the same, without lines that are there already
+  kBuild,         // a path is {context: path}
+  kDependencies,  // names are maps with the short form's defaults
+  kNames,         // names are maps without content
+  kLogging,
+  kPools,
+};
+
+struct RuleAt {
+  std::string_view parent;  // below the object; empty: the attribute is the object's own
+  std::string_view key;
+  Rule rule;
+};
+
+constexpr RuleAt kServiceRules[] = {
+    {"", "annotations", Rule::kLines},
+    {"", "build", Rule::kBuild},
+    {"build", "args", Rule::kLines},
+    {"build", "additional_contexts", Rule::kLines},
+    {"build", "extra_hosts", Rule::kHosts},
+    {"build", "labels", Rule::kLines},
+    {"", "command", Rule::kReplace},
+    {"", "depends_on", Rule::kDependencies},
+    {"deploy", "labels", Rule::kLines},
+    {"", "dns", Rule::kLines},
+    {"", "dns_opt", Rule::kLines},
+    {"", "dns_search", Rule::kLines},
+    {"", "entrypoint", Rule::kReplace},
+    {"", "env_file", Rule::kLines},
+    {"", "label_file", Rule::kLines},
+    {"", "environment", Rule::kLines},
+    {"", "extra_hosts", Rule::kHosts},
+    {"healthcheck", "test", Rule::kReplace},
+    {"", "labels", Rule::kLines},
+    {"", "logging", Rule::kLogging},
+    {"", "models", Rule::kNames},
+    {"", "networks", Rule::kNames},
+    {"", "sysctls", Rule::kLines},
+    {"", "tmpfs", Rule::kLines},
+};
 
 std::string text_of(const Node& n, std::string_view key) {
   const Node* child = n.find(key);
   return child == nullptr || !child->is_scalar() ? "" : child->text;
 }
 
-std::string before_equals(const Node& n) { return n.text.substr(0, n.text.find('=')); }
-std::string whole(const Node& n) { return n.text; }
-std::string target_of(const Node& n) { return text_of(n, "target"); }
-std::string path_of(const Node& n) { return text_of(n, "path"); }
-std::string subnet_of(const Node& n) { return text_of(n, "subnet"); }
-
-std::string port_key(const Node& n) {
-  std::string ip = text_of(n, "host_ip");
-  if (ip.empty()) ip = "0.0.0.0";
-  std::string protocol = text_of(n, "protocol");
-  if (protocol.empty()) protocol = "tcp";
-  // Ports without a host port are all different when their targets are.
-  return fmt::format("{}:{}:{}/{}", ip, text_of(n, "published"), text_of(n, "target"), protocol);
-}
-
-// A mount's target is compared cleaned: "/b/" is "/b".
-std::string mount_key(const Node& n) {
-  std::string target = target_of(n);
-  while (target.size() > 1 && target.back() == '/') target.pop_back();
-  return target;
-}
-
-std::string secret_key(const Node& n) {
-  const std::string target = text_of(n, "target");
-  return target.empty() ? "/run/secrets/" + text_of(n, "source") : target;
-}
-std::string config_key(const Node& n) {
-  const std::string target = text_of(n, "target");
-  return target.empty() ? "/" + text_of(n, "source") : target;
-}
-
-using KeyTable = std::unordered_map<std::string_view, std::string (*)(const Node&)>;
-
-const KeyTable& item_keys() {
-  static const KeyTable table{
-      {"ports", port_key},        {"volumes", mount_key},      {"devices", target_of},
-      {"secrets", secret_key},    {"configs", config_key},     {"env_file", path_of},
-      {"expose", whole},          {"dns", before_equals},      {"dns_search", before_equals},
-      {"dns_opt", before_equals}, {"cap_add", before_equals},  {"cap_drop", before_equals},
-      {"tmpfs", before_equals},   {"profiles", before_equals}, {"links", before_equals},
-      {"aliases", before_equals}, {"tags", before_equals},     {"link_local_ips", before_equals},
-      {"group_add", whole},       {"security_opt", whole},     {"external_links", whole},
-      {"volumes_from", whole},    {"label_file", whole},       {"device_cgroup_rules", whole}};
-  return table;
+void to_lines(Node& n) {
+  if (n.is_list()) return;
+  Node list = Node::list(n.place);
+  if (n.is_string()) list.items.push_back(n);
+  for (const Entry& e : n.entries) {
+    const auto add = [&](const Node& value) {
+      const std::string line = value.is_null() ? e.key : e.key + "=" + value.text;
+      list.items.push_back(Node::string(line, value.place));
+    };
+    if (!e.value.is_list()) add(e.value);
+    for (const Node& value : e.value.items) add(value);
+  }
+  std::stable_sort(list.items.begin(), list.items.end(),
+                   [](const Node& a, const Node& b) { return a.text < b.text; });
+  n = std::move(list);
 }
 
 class Merger {
@@ -73,88 +85,103 @@ class Merger {
 
   void file(Node& base, Node over) { map(base, std::move(over)); }
   void service(Node& base, Node over, std::string_view name) {
-    const auto services = path_.enter("services");
-    const auto step = path_.enter(name);
+    const Step services(*this, "services");
+    const Step step(*this, name);
     map(base, std::move(over));
   }
 
  private:
+  struct Step {
+    Step(Merger& merger, std::string_view key) : merger_(merger), step_(merger.path_.enter(key)) {
+      merger_.keys_.push_back(key);
+    }
+    Step(const Step&) = delete;
+    Step& operator=(const Step&) = delete;
+    ~Step() { merger_.keys_.pop_back(); }
+    Merger& merger_;
+    Path::Step step_;
+  };
+
   void map(Node& base, Node over) {
     for (Entry& e : over.entries) {
-      if (e.value.tag == Node::Tag::kReset) {
-        base.erase(e.key);
-        continue;
-      }
       Node* old = base.find(e.key);
       if (old == nullptr) {
         base.entries.push_back(std::move(e));
         continue;
       }
-      const auto step = path_.enter(e.key);
-      keys_.push_back(e.key);
+      const Step step(*this, e.key);
       value(*old, std::move(e.value));
-      keys_.pop_back();
     }
   }
 
   void value(Node& base, Node over) {
-    if (over.tag == Node::Tag::kOverride) {
+    const Rule rule = rule_here();
+    if (rule == Rule::kReplace || base.is_null()) {
       base = std::move(over);
       return;
     }
-    if (over.is_null()) {
-      // In a map of values and for commands nothing is a value; elsewhere it changes nothing.
-      const bool command = keys_.back() == "command" || keys_.back() == "entrypoint";
-      if (command || parent_is({"environment", "args"})) base = std::move(over);
-      return;
+    if (over.is_null()) return;
+    switch (rule) {
+      case Rule::kLines:
+        to_lines(base);
+        to_lines(over);
+        break;
+      case Rule::kHosts:
+        hosts(base, over);
+        break;
+      case Rule::kBuild:
+        to_build(base);
+        to_build(over);
+        break;
+      case Rule::kDependencies:
+        names_to_map(&base, started_dependency);
+        names_to_map(&over, started_dependency);
+        break;
+      case Rule::kNames:
+        names_to_map(&base);
+        names_to_map(&over);
+        break;
+      case Rule::kLogging:
+        if (!base.is_map() || !over.is_map() || other_driver(base, over)) base = Node::null();
+        break;
+      case Rule::kPools:
+        if (base.is_list() && over.is_list()) return pools(base, over);
+        break;
+      default:
+        break;
     }
-    if (base.is_null() || replaces()) {
+    join(base, std::move(over));
+  }
+
+  void join(Node& base, Node over) {
+    if (base.is_scalar()) {
       base = std::move(over);
-      return;
-    }
-    if (base.is_map() && over.is_map()) {
-      if (keys_.back() == "logging" && other_driver(base, over)) {
-        base = std::move(over);
-      } else {
-        map(base, std::move(over));
-      }
+    } else if (base.is_map() && over.is_map()) {
+      map(base, std::move(over));
     } else if (base.is_list() && over.is_list()) {
-      list(base, std::move(over));
-    } else if (base.is_scalar() && over.is_scalar()) {
-      base = std::move(over);
-    } else if (parent_is({"ulimits"})) {
-      base = std::move(over);
+      for (Node& item : over.items) base.items.push_back(std::move(item));
     } else {
-      report_.error(over.place, fmt::format("cannot override {}", path_.text()));
+      report_.error(over.place, fmt::format("cannot override {}", path_.text()),
+                    base.is_list() ? "a list stands there; write a list, or !override to replace it"
+                                   : "a mapping stands there; write a mapping, or !override to "
+                                     "replace it");
     }
   }
 
-  void list(Node& base, Node over) {
-    const bool pools = keys_.back() == "config" && parent_is({"ipam"});
-    for (Node& item : over.items) {
-      if (item.tag == Node::Tag::kReset) continue;
-      if (parent_is({"extra_hosts"}) &&
-          std::any_of(base.items.begin(), base.items.end(),
-                      [&](const Node& b) { return b.text == item.text; })) {
-        continue;
-      }
-      if (pools) {
-        const auto same = std::find_if(base.items.begin(), base.items.end(), [&](const Node& b) {
-          return subnet_of(b) == subnet_of(item);
-        });
-        if (same != base.items.end()) {
-          map(*same, std::move(item));
-          continue;
-        }
-      }
-      base.items.push_back(std::move(item));
-    }
+  static void hosts(Node& base, Node& over) {
+    to_lines(base);
+    to_lines(over);
+    std::erase_if(over.items, [&](const Node& line) {
+      return std::any_of(base.items.begin(), base.items.end(),
+                         [&](const Node& b) { return b.text == line.text; });
+    });
   }
 
-  bool replaces() const {
-    const std::string_view key = keys_.back();
-    return key == "command" || key == "entrypoint" ||
-           (key == "test" && parent_is({"healthcheck"})) || parent_is({"ulimits"});
+  static void to_build(Node& n) {
+    if (!n.is_string()) return;
+    Node map = Node::map(n.place);
+    map.set("context", Node::string(n.text, n.place));
+    n = std::move(map);
   }
 
   static bool other_driver(const Node& base, const Node& over) {
@@ -163,53 +190,96 @@ class Merger {
     return !a.empty() && !b.empty() && a != b;
   }
 
-  bool parent_is(std::initializer_list<std::string_view> names) const {
-    if (keys_.size() < 2) return false;
-    const std::string_view parent = keys_[keys_.size() - 2];
-    return std::find(names.begin(), names.end(), parent) != names.end();
+  // Address pools are united by subnet. As Docker Compose has it, a pool of the base for which the
+  // later file has none stays only when the later file's own are there already.
+  void pools(Node& base, const Node& over) {
+    std::vector<Node> out;
+    const auto with_subnet = [&](const std::string& subnet) {
+      return std::find_if(out.begin(), out.end(),
+                          [&](const Node& n) { return text_of(n, "subnet") == subnet; });
+    };
+    for (Node& original : base.items) {
+      for (const Node& change : over.items) {
+        const std::string subnet = text_of(change, "subnet");
+        if (subnet != text_of(original, "subnet") && with_subnet(subnet) == out.end()) {
+          out.push_back(change);
+          continue;
+        }
+        map(original, change);
+        const auto there = with_subnet(text_of(original, "subnet"));
+        if (there == out.end()) {
+          out.push_back(original);
+        } else {
+          *there = original;
+        }
+      }
+    }
+    base.items = std::move(out);
+  }
+
+  Rule rule_here() const {
+    if (keys_.size() < 3) return Rule::kNone;
+    const std::string_view kind = keys_[0];
+    const std::string_view key = keys_.back();
+    if (kind == "networks" || kind == "volumes") {
+      if (keys_.size() == 3 && key == "labels") return Rule::kLines;
+      if (kind == "networks" && keys_.size() == 4 && keys_[2] == "ipam" && key == "config")
+        return Rule::kPools;
+    }
+    if (kind != "services" || keys_.size() > 4) return Rule::kNone;
+    const std::string_view parent = keys_.size() == 4 ? keys_[2] : "";
+    if (parent == "ulimits") return Rule::kReplace;
+    for (const RuleAt& r : kServiceRules) {
+      if (r.key == key && r.parent == parent) return r.rule;
+    }
+    return Rule::kNone;
   }
 
   Report& report_;
   Path path_;
-  std::vector<std::string> keys_;
+  std::vector<std::string_view> keys_;
 };
 
-// Of items with the same key the last stands at the place of the first.
-void deduplicate(Node& list, std::string (*key_of)(const Node&)) {
-  if (list.items.size() < 2) return;
-  std::unordered_map<std::string, std::size_t> seen;
-  std::vector<Node> kept;
-  for (Node& item : list.items) {
-    const auto [it, inserted] = seen.emplace(key_of(item), kept.size());
-    if (inserted) {
-      kept.push_back(std::move(item));
-    } else {
-      kept[it->second] = std::move(item);
-    }
+void take(Node& n, std::vector<std::string>& way, bool in_list, Marks& marks) {
+  for (Entry& e : n.entries) {
+    way.push_back(e.key);
+    if (e.value.tag != Node::Tag::kNone && !in_list) marks.push_back(way);
+    // Inside what replaces everything there is nothing left to reset.
+    if (e.value.tag == Node::Tag::kNone) take(e.value, way, in_list, marks);
+    way.pop_back();
   }
-  list.items = std::move(kept);
+  const auto reset = [](const Node& node) { return node.tag == Node::Tag::kReset; };
+  std::erase_if(n.entries, [&](const Entry& e) { return reset(e.value); });
+  std::erase_if(n.items, reset);
+  for (Node& item : n.items) take(item, way, true, marks);
 }
 
-void settle(Node& node, bool in_service) {
-  if (node.is_map()) {
-    std::erase_if(node.entries, [](const Entry& e) { return e.value.tag == Node::Tag::kReset; });
-    for (Entry& e : node.entries) {
-      const bool extension = e.key.rfind("x-", 0) == 0;
-      if (!extension && in_service && e.value.is_list()) {
-        const auto it = item_keys().find(e.key);
-        if (it != item_keys().end()) deduplicate(e.value, it->second);
-      }
-      // The lists under deploy have no keys, although their names are those of lists that have.
-      settle(e.value, in_service && !extension && e.key != "deploy");
-    }
-  } else if (node.is_list()) {
-    std::erase_if(node.items, [](const Node& i) { return i.tag == Node::Tag::kReset; });
-    for (Node& i : node.items) settle(i, false);
+void erase_at(Node& n, const std::vector<std::string>& way, std::size_t depth) {
+  if (depth + 1 == way.size()) {
+    n.erase(way[depth]);
+  } else if (Node* next = n.find(way[depth])) {
+    erase_at(*next, way, depth + 1);
   }
-  node.tag = Node::Tag::kNone;
 }
 
 }  // namespace
+
+Marks take_marks(Node& document) {
+  Marks marks;
+  std::vector<std::string> way;
+  take(document, way, false, marks);
+  return marks;
+}
+
+void erase_marked(Node& model, const Marks& marks) {
+  for (const auto& way : marks) erase_at(model, way, 0);
+}
+
+void erase_marked(Node& service, std::string_view name, const Marks& marks) {
+  for (const auto& way : marks) {
+    if (way.size() > 2 && way[0] == "services" && way[1] == name) erase_at(service, way, 2);
+  }
+}
 
 void merge_file(Node& base, Node over, Report& report) {
   Merger(report).file(base, std::move(over));
@@ -217,17 +287,6 @@ void merge_file(Node& base, Node over, Report& report) {
 
 void merge_service(Node& base, Node over, std::string_view name, Report& report) {
   Merger(report).service(base, std::move(over), name);
-}
-
-void settle_file(Node& root) {
-  std::erase_if(root.entries, [](const Entry& e) { return e.value.tag == Node::Tag::kReset; });
-  for (Entry& e : root.entries) {
-    const bool services = e.key == "services";
-    if (!e.value.is_map()) continue;
-    std::erase_if(e.value.entries, [](const Entry& o) { return o.value.tag == Node::Tag::kReset; });
-    for (Entry& object : e.value.entries) settle(object.value, services);
-    e.value.tag = Node::Tag::kNone;
-  }
 }
 
 }  // namespace stack::compose

@@ -1,20 +1,32 @@
-// Puts a later tree over an earlier one, attribute by attribute: Compose Specification, "Merge".
-// Both are in canonical form (canonical.h), where every list that has keys is a map or knows its
-// key. Used for several files and for `extends`.
+// Puts a later tree over an earlier one, attribute by attribute: Compose Specification, "Merge". The
+// later one may be in any of the short forms; the earlier one is in canonical form (canonical.h) as
+// far as it has been read.
 #pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "compose/node.h"
 #include "compose/report.h"
 
 namespace stack::compose {
 
+// The places that a file marks with !reset or !override: what stood there before goes.
+using Marks = std::vector<std::vector<std::string>>;  // keys from the root down
+
+// Takes the nodes that !reset marks out of a tree and forgets the marks.
+Marks take_marks(Node& document);
+void erase_marked(Node& model, const Marks& marks);
+// Only what concerns one service.
+void erase_marked(Node& service, std::string_view name, const Marks& marks);
+
 // Whole files: {services: ..., networks: ...}.
 void merge_file(Node& base, Node over, Report& report);
 // One service over the one it extends.
 void merge_service(Node& base, Node over, std::string_view name, Report& report);
 
-// Within one tree: removes what !reset marks, drops the marks, and of list items with the same key
-// keeps the last.
-void settle_file(Node& root);
+// Of list items with the same key the last stays, at the place of the first.
+void deduplicate(Node& model, Report& report);
 
 }  // namespace stack::compose

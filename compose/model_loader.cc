@@ -5,8 +5,6 @@
 #include <algorithm>
 
 #include "compose/canonical.h"
-#include "compose/merge.h"
-#include "compose/paths.h"
 #include "compose/substitute.h"
 #include "compose/validate.h"
 #include "compose/yaml_tree.h"
@@ -64,18 +62,17 @@ const Node* ModelLoader::project_name(const std::vector<File>& files) {
   return name;
 }
 
-void ModelLoader::warn_version(Node& document) {
-  if (const Node* version = document.find("version")) {
+void ModelLoader::warn_version(Node& model) {
+  if (const Node* version = model.find("version")) {
     report_.note(version->place,
                  "the attribute `version` is obsolete, it will be ignored, please remove it to "
                  "avoid potential confusion",
                  {}, "obsolete");
-    document.erase("version");
+    model.erase("version");
   }
 }
 
-// Interpolates, validates and canonicalises; false when that found errors.
-bool ModelLoader::prepare(Node& document, const Scope& scope) {
+bool ModelLoader::interpolate_values(Node& document, const Scope& scope) {
   if (!document.is_map()) {
     report_.error(document.place, "top-level object must be a mapping");
     return false;
@@ -87,13 +84,29 @@ bool ModelLoader::prepare(Node& document, const Scope& scope) {
       return it == scope.environment->end() ? nullptr : &it->second;
     };
     substitute(document, lookup, report_);
-  } else {
-    cast_values(document, report_);
   }
-  validate_file(document, report_);
-  if (report_.error_count() != before) return false;
-  canonicalise(document, report_);
   return report_.error_count() == before;
+}
+
+bool ModelLoader::add(Node& model, Node document, const std::string& path, const Scope& scope) {
+  const std::size_t before = report_.error_count();
+  const auto failed = [&] { return report_.error_count() != before; };
+  const Marks marks = take_marks(document);
+  if (!interpolate_values(document, scope)) return false;
+  extend_services(document, marks, path, scope);
+  if (failed()) return false;
+  erase_marked(model, marks);
+  include(document, scope);
+  if (failed()) return false;
+  merge_file(model, std::move(document), report_);
+  deduplicate(model, report_);
+  if (failed()) return false;
+  validate(model, report_);
+  if (failed()) return false;
+  warn_version(model);
+  canonicalise(model, !options_.interpolate, report_);
+  deduplicate(model, report_);
+  return !failed();
 }
 
 Node ModelLoader::merge(std::vector<File> files, const std::string& directory,
@@ -103,16 +116,8 @@ Node ModelLoader::merge(std::vector<File> files, const std::string& directory,
   for (File& file : files) {
     including_.push_back(file.path);
     for (Node& document : file.documents) {
-      if (!prepare(document, scope)) continue;
-      warn_version(document);
-      extend_services(document, file.path, scope);
-      include(document, scope);
-      if (model.entries.empty()) {
-        model = std::move(document);
-      } else {
-        merge_file(model, std::move(document), report_);
-      }
-      settle_file(model);
+      // After an error the rest is not looked at: what it says depends on what came before.
+      if (!add(model, std::move(document), file.path, scope)) return model;
     }
     including_.pop_back();
   }

@@ -1,5 +1,6 @@
-// Files to one canonical tree: each file is parsed, interpolated, validated and canonicalised,
-// services get what they extend, included projects are imported, and the files are merged in order.
+// Files to one canonical tree. Each document in order: it is interpolated, its services get what they
+// extend, included projects are imported, it is merged over what was read so far, and the result is
+// validated and brought into long form.
 #pragma once
 
 #include <map>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "compose/loader.h"
+#include "compose/merge.h"
 #include "compose/node.h"
 #include "compose/report.h"
 
@@ -39,32 +41,47 @@ class ModelLoader {
     const StringMap* environment = nullptr;
   };
 
-  bool prepare(Node& document, const Scope& scope);
-  void warn_version(Node& document);
+  // Reads one document into the model: interpolation, extends, include, merge, validation, long
+  // forms. False after an error.
+  bool add(Node& model, Node document, const std::string& path, const Scope& scope);
+  bool interpolate_values(Node& document, const Scope& scope);
+  void warn_version(Node& model);
 
   // extends.cc
-  void extend_services(Node& document, const std::string& path, const Scope& scope);
+  // A file that others extend: its services in long form, and what it resets.
+  struct Extended {
+    Node model;
+    Marks marks;
+    std::set<std::string> done;  // services that have what they extend
+  };
+  void extend_services(Node& document, const Marks& marks, const std::string& path,
+                       const Scope& scope);
   struct Visit {
     std::string file;
     std::string service;
     Place place;
     bool operator==(const Visit& o) const { return file == o.file && service == o.service; }
   };
-  bool extend(Node& services, Entry& service, const std::string& path, const Scope& scope,
-              std::vector<Visit>& visited, std::set<std::string>& done);
-  Node* other_file(const std::string& path, const Scope& scope, Place at);
+  struct Services {  // of one file
+    Node* map = nullptr;
+    const Marks* marks = nullptr;
+    std::set<std::string>* done = nullptr;
+    std::string path;
+    Scope scope;
+  };
+  bool extend(const Services& in, Entry& service, std::vector<Visit>& visited);
+  Extended* other_file(const std::string& path, const Scope& scope, Place at);
 
   // include.cc
   void include(Node& document, const Scope& scope);
-  void include_one(Node& document, const Node& item, const Scope& scope);
+  void include_one(Node& document, Node item, const Scope& scope);
   void import(Node& document, Node included, const Node& item);
 
   const LoadOptions& options_;
   Sources& sources_;
   Report& report_;
   std::vector<std::string> including_;    // files on the way here
-  std::map<std::string, Node> extended_;  // other files, by path, prepared
-  std::map<std::string, std::set<std::string>> extended_done_;
+  std::map<std::string, Extended> extended_;  // by path
 };
 
 }  // namespace stack::compose

@@ -8,8 +8,20 @@
 namespace stack::compose {
 namespace {
 
-// Splits at colons outside ${...}. A Windows drive ("C:\x") keeps its colon; a single letter before
-// "/" is a volume's name here, since this is Linux.
+bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
+
+// A Windows drive ("C:\x", "c:/x:/y") keeps its colon. Otherwise a single letter before "/" is a
+// volume's name here, since this is Linux: Docker Compose takes "v:/x" for one path, which no engine
+// can mount.
+bool is_drive(const std::string& text, std::size_t colon) {
+  if (colon + 1 >= text.size()) return false;
+  if (text[colon + 1] == '\\') return true;
+  const std::size_t next = text.find(':', colon + 1);
+  return text[colon + 1] == '/' && next != std::string::npos && next + 1 < text.size() &&
+         text[next + 1] == '/';
+}
+
+// Splits at colons outside ${...}.
 std::vector<std::string> split_fields(const std::string& text) {
   std::vector<std::string> fields(1);
   int depth = 0;
@@ -17,9 +29,8 @@ std::vector<std::string> split_fields(const std::string& text) {
     const char c = text[i];
     if (c == '{' && i > 0 && text[i - 1] == '$') ++depth;
     if (c == '}' && depth > 0) --depth;
-    const bool drive = c == ':' && fields.back().size() == 1 &&
-                       std::isalpha(static_cast<unsigned char>(fields.back()[0])) != 0 &&
-                       i + 1 < text.size() && text[i + 1] == '\\';
+    const bool drive = c == ':' && fields.back().size() == 1 && is_letter(fields.back()[0]) &&
+                       is_drive(text, i);
     if (c == ':' && depth == 0 && !drive) {
       fields.emplace_back();
     } else {
@@ -31,7 +42,7 @@ std::vector<std::string> split_fields(const std::string& text) {
 
 bool is_path(const std::string& source) {
   return source[0] == '.' || source[0] == '/' || source[0] == '~' || source.rfind("\\\\", 0) == 0 ||
-         (source.size() > 2 && source[1] == ':' && source[2] == '\\');
+         (source.size() > 2 && is_letter(source[0]) && source[1] == ':');
 }
 
 struct MountFlags {
@@ -66,20 +77,38 @@ std::string clean_target(const std::string& target) {
 
 }  // namespace
 
+namespace {
+
+// [SOURCE, TARGET, OPTIONS], or [TARGET]; empty after an error.
+std::vector<std::string> mount_fields(const Node& item, const std::string& path, Report& report) {
+  std::vector<std::string> fields = split_fields(item.text);
+  const char* why = nullptr;
+  if (fields.size() > 3) why = "too many colons";
+  for (const std::string& f : fields) {
+    if (f.empty()) why = "empty section between colons";
+  }
+  // Of one or two characters everything is a target, as Docker Compose has it.
+  if (item.text.size() == 1 || item.text.size() == 2) return {item.text};
+  if (item.text.empty()) why = "empty volume spec";
+  if (why == nullptr) return fields;
+  report.error(item.place, fmt::format("{}: invalid spec: {}: {}", path, item.text, why),
+               "a volume is [SOURCE:]TARGET[:OPTIONS], for example \"data:/var/lib/data:ro\"");
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string> mount_target(const Node& item, const std::string& path, Report& report) {
+  const std::vector<std::string> fields = mount_fields(item, path, report);
+  if (fields.empty()) return std::nullopt;
+  return fields.size() == 1 ? fields[0] : fields[1];
+}
+
 Node parse_mount(const Node& item, const std::string& path, Report& report) {
   const Place at = item.place;
   Node n = Node::map(at);
-  const std::vector<std::string> fields = split_fields(item.text);
-  const auto fail = [&](const char* why) {
-    report.error(at, fmt::format("{}: invalid spec: {}: {}", path, item.text, why),
-                 "a volume is [SOURCE:]TARGET[:OPTIONS], for example \"data:/var/lib/data:ro\"");
-    return n;
-  };
-  if (item.text.empty()) return fail("empty volume spec");
-  if (fields.size() > 3) return fail("too many colons");
-  for (const std::string& f : fields) {
-    if (f.empty()) return fail("empty section between colons");
-  }
+  const std::vector<std::string> fields = mount_fields(item, path, report);
+  if (fields.empty()) return n;
   const std::string& target = fields.size() == 1 ? fields[0] : fields[1];
   const MountFlags flags = parse_flags(fields.size() == 3 ? fields[2] : "");
   const bool bind = fields.size() > 1 && is_path(fields[0]);
@@ -95,7 +124,8 @@ Node parse_mount(const Node& item, const std::string& path, Report& report) {
     n.set("bind", std::move(options));
   } else {
     if (flags.nocopy) options.set("nocopy", Node::boolean(true, at));
-    n.set("volume", std::move(options));
+    // As Docker Compose prints it.
+    if (item.text.size() > 2) n.set("volume", std::move(options));
   }
   return n;
 }
@@ -103,10 +133,14 @@ Node parse_mount(const Node& item, const std::string& path, Report& report) {
 Node parse_device(const Node& item, Report& report) {
   const Place at = item.place;
   Node n = Node::map(at);
-  std::vector<std::string> fields = split_fields(item.text);
-  // A CDI name ("vendor.com/class=name") has no path in it and passes through.
-  const bool cdi = item.text[0] != '/' && item.text.find('=') != std::string::npos;
-  if (cdi) fields.assign(1, item.text);
+  std::vector<std::string> fields(1);
+  for (const char c : item.text) {
+    if (c == ':') {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
   if (fields.size() > 3) {
     report.error(at,
                  fmt::format("confusing device mapping, please use long syntax: {}", item.text));

@@ -11,90 +11,178 @@ std::string service_of_mode(const std::string& mode) {
 
 namespace {
 
-void depend(Service& service, const std::string& on, bool restart) {
-  if (on.empty()) return;
-  Dependency d;
-  d.restart = restart;
-  service.depends_on.emplace(on, d);
-}
-
-void imply_dependencies(Service& s) {
-  for (const std::string& link : s.links) depend(s, link.substr(0, link.find(':')), true);
-  for (const std::string* mode : {&s.network_mode, &s.ipc, &s.pid, &s.uts, &s.cgroup}) {
-    depend(s, service_of_mode(*mode), true);
-  }
-  for (const std::string& from : s.volumes_from) {
-    if (from.rfind("container:", 0) != 0) depend(s, from.substr(0, from.find(':')), false);
+template <typename F>
+void each(Node& root, std::string_view kind, const F& f) {
+  Node* objects = root.find(kind);
+  if (objects == nullptr) return;
+  for (Entry& e : objects->entries) {
+    if (e.value.is_map()) f(e.value);
   }
 }
 
-void clean_target(MountConfig& m) {
-  if (m.target.empty()) return;
-  std::string out = std::filesystem::path(m.target).lexically_normal().string();
+Node* at(Node& n, std::initializer_list<std::string_view> path) {
+  Node* found = &n;
+  for (const std::string_view key : path) {
+    if (found != nullptr) found = found->find(key);
+  }
+  return found;
+}
+
+void set_default(Node& map, std::string_view key, const std::string& value) {
+  if (map.is_map() && map.find(key) == nullptr) map.set(key, Node::string(value, map.place));
+}
+
+void count_devices(Node* requests) {
+  if (requests == nullptr) return;
+  for (Node& r : requests->items) {
+    if (r.find("device_ids") == nullptr) set_default(r, "count", "all");
+  }
+}
+
+void depend(Node& service, const std::string& on, bool restart, Place place) {
+  Node* all = service.find("depends_on");
+  if (all == nullptr) all = &service.set("depends_on", Node::map(place));
+  if (!all->is_map() || all->find(on) != nullptr) return;
+  Node dependency = Node::map(place);
+  dependency.set("condition", Node::string("service_started", place));
+  dependency.set("restart", Node::boolean(restart, place));
+  dependency.set("required", Node::boolean(true, place));
+  all->set(on, std::move(dependency));
+}
+
+void imply_dependencies(Node& s) {
+  if (const Node* links = s.find("links")) {
+    for (const Node& link : Node(*links).items) {
+      const std::size_t colon = link.text.find(':');
+      const bool alias = colon != std::string::npos && link.text.find(':', colon + 1) == std::string::npos;
+      depend(s, alias ? link.text.substr(0, colon) : link.text, true, link.place);
+    }
+  }
+  for (const char* key : {"network_mode", "ipc", "pid", "uts", "cgroup"}) {
+    const Node* mode = s.find(key);
+    const std::string on = mode == nullptr ? "" : service_of_mode(mode->text);
+    if (!on.empty()) depend(s, on, true, Place(mode->place));
+  }
+  if (const Node* from = s.find("volumes_from")) {
+    for (const Node& f : Node(*from).items) {
+      if (f.text.rfind("container:", 0) == 0) continue;
+      depend(s, f.text.substr(0, f.text.find(':')), false, f.place);
+    }
+  }
+}
+
+void clean_target(Node& mount) {
+  Node* target = mount.find("target");
+  if (target == nullptr || target->text.empty()) return;
+  std::string out = std::filesystem::path(target->text).lexically_normal().string();
   while (out.size() > 1 && out.back() == '/') out.pop_back();
-  m.target = out;
+  target->text = out;
 }
 
 // Keys without a value take it from the project's environment, when that has one.
-void resolve_from(Environment& values, const StringMap& environment, bool drop_unset) {
-  for (auto it = values.begin(); it != values.end();) {
-    if (!it->second) {
-      const auto found = environment.find(it->first);
-      if (found != environment.end()) {
-        it->second = found->second;
-      } else if (drop_unset) {
-        it = values.erase(it);
-        continue;
-      }
+void resolve_from(Node* values, const StringMap& environment, bool keep_unset) {
+  if (values == nullptr) return;
+  for (Entry& e : values->entries) {
+    if (!e.value.is_null()) continue;
+    const auto found = environment.find(e.key);
+    if (found != environment.end()) e.value = Node::string(found->second, e.value.place);
+  }
+  if (!keep_unset) {
+    std::erase_if(values->entries, [](const Entry& e) { return e.value.is_null(); });
+  }
+  for (Node& line : values->items) {
+    const auto found = environment.find(line.text);
+    if (line.text.find('=') == std::string::npos && found != environment.end()) {
+      line.text += "=" + found->second;
     }
-    ++it;
+  }
+  if (!keep_unset) {
+    std::erase_if(values->items,
+                  [](const Node& line) { return line.text.find('=') == std::string::npos; });
   }
 }
 
-void normalize_build(Build& b, const StringMap& environment) {
-  if (b.dockerfile.empty() && b.dockerfile_inline.empty()) b.dockerfile = "Dockerfile";
-  resolve_from(b.args, environment, /*drop_unset=*/true);
+void normalize_build(Node& b, const StringMap& environment) {
+  set_default(b, "context", ".");
+  if (b.find("dockerfile_inline") == nullptr) set_default(b, "dockerfile", "Dockerfile");
+  resolve_from(b.find("args"), environment, /*keep_unset=*/false);
 }
 
-void count_devices(std::vector<DeviceRequest>& requests) {
-  for (DeviceRequest& r : requests) {
-    if (!r.count && r.device_ids.empty()) r.count = -1;
+void normalize_service(Node& s, const StringMap& environment) {
+  if (Node* policy = s.find("pull_policy"); policy != nullptr && policy->text == "if_not_present") {
+    policy->text = "missing";
   }
-}
-
-void normalize_service(Service& s, const StringMap& environment) {
-  if (s.networks.empty() && s.network_mode.empty() && !s.provider) s.networks["default"];
+  if (Node* build = s.find("build"); build != nullptr && build->is_map()) {
+    normalize_build(*build, environment);
+  }
+  resolve_from(s.find("environment"), environment, /*keep_unset=*/true);
   imply_dependencies(s);
-  for (MountConfig& m : s.volumes) clean_target(m);
-  for (FileReference& f : s.secrets) {
-    if (f.target.empty()) f.target = "/run/secrets/" + f.source;
+  if (Node* volumes = s.find("volumes")) {
+    for (Node& m : volumes->items) clean_target(m);
   }
-  if (s.build) normalize_build(*s.build, environment);
-  count_devices(s.gpus);
-  if (s.deploy && s.deploy->reservations) count_devices(s.deploy->reservations->devices);
-  if (s.deploy && s.scale && !s.deploy->replicas) s.deploy->replicas = s.scale;
 }
 
-template <typename T>
-void name_objects(std::map<std::string, T>& objects, const std::string& project) {
-  for (auto& [key, object] : objects) {
-    if (object.name.empty()) object.name = object.external ? key : project + "_" + key;
+// True when it is on the default network.
+bool join_default_network(Node& s) {
+  if (s.find("provider") != nullptr || s.find("network_mode") != nullptr) return false;
+  Node* networks = s.find("networks");
+  if (networks == nullptr || networks->entries.empty()) {
+    Node map = Node::map(s.place);
+    map.set("default", Node::null(s.place));
+    networks = &s.set("networks", std::move(map));
+  }
+  return networks->find("default") != nullptr;
+}
+
+void name_objects(Node& root, std::string_view kind, const std::string& project) {
+  Node* objects = root.find(kind);
+  if (objects == nullptr) return;
+  for (Entry& e : objects->entries) {
+    if (e.value.is_null()) e.value = Node::map(e.value.place);
+    const Node* name = e.value.find("name");
+    if (name != nullptr && !name->is_null()) continue;
+    const Node* external = e.value.find("external");
+    const bool outside = external != nullptr && external->text == "true";
+    e.value.set("name", Node::string(outside ? e.key : project + "_" + e.key, e.value.place));
   }
 }
 
 }  // namespace
 
-void normalize(Project& project) {
+void set_defaults(Node& root) {
+  each(root, "services", [](Node& s) {
+    if (Node* build = s.find("build")) set_default(*build, "context", ".");
+    if (Node* secrets = s.find("secrets")) {
+      for (Node& f : secrets->items) {
+        const Node* source = f.find("source");
+        set_default(f, "target", "/run/secrets/" + (source == nullptr ? "" : source->text));
+      }
+    }
+    if (Node* ports = s.find("ports")) {
+      for (Node& p : ports->items) {
+        set_default(p, "protocol", "tcp");
+        set_default(p, "mode", "ingress");
+      }
+    }
+    count_devices(s.find("gpus"));
+    count_devices(at(s, {"deploy", "resources", "reservations", "devices"}));
+  });
+}
+
+void normalize(Node& root, const std::string& project, const StringMap& environment) {
   bool uses_default = false;
-  for (auto& [name, service] : project.services) {
-    normalize_service(service, project.environment);
-    uses_default = uses_default || service.networks.count("default") > 0;
+  each(root, "services", [&](Node& s) {
+    normalize_service(s, environment);
+    uses_default = join_default_network(s) || uses_default;
+  });
+  if (uses_default) {
+    Node* networks = root.find("networks");
+    if (networks == nullptr) networks = &root.set("networks", Node::map());
+    if (networks->find("default") == nullptr) networks->set("default", Node::null());
   }
-  if (uses_default) project.networks["default"];
-  name_objects(project.networks, project.name);
-  name_objects(project.volumes, project.name);
-  name_objects(project.configs, project.name);
-  name_objects(project.secrets, project.name);
+  for (const char* kind : {"networks", "volumes", "configs", "secrets"}) {
+    name_objects(root, kind, project);
+  }
 }
 
 namespace {
@@ -111,6 +199,7 @@ void drop_unused(Project& project) {
   std::set<std::string> volumes;
   std::set<std::string> configs;
   std::set<std::string> secrets;
+  std::set<std::string> models;
   for (const auto& [name, service] : project.services) {
     for (const auto& [network, options] : service.networks) networks.insert(network);
     for (const MountConfig& m : service.volumes) {
@@ -118,6 +207,7 @@ void drop_unused(Project& project) {
     }
     for (const FileReference& f : service.configs) configs.insert(f.source);
     for (const FileReference& f : service.secrets) secrets.insert(f.source);
+    for (const auto& [model, options] : service.models) models.insert(model);
     if (service.build) {
       for (const FileReference& f : service.build->secrets) secrets.insert(f.source);
     }
@@ -126,6 +216,7 @@ void drop_unused(Project& project) {
   keep(project.volumes, volumes);
   keep(project.configs, configs);
   keep(project.secrets, secrets);
+  keep(project.models, models);
 }
 
 }  // namespace stack::compose

@@ -1,16 +1,21 @@
-// Fills in everything that the files leave to convention: names, the default network, dependencies
-// that follow from links and shared namespaces, cleaned mount targets, values that come from the
-// project's environment.
+// What the files leave to convention, filled into the canonical tree: names, the default network,
+// dependencies that follow from links and shared namespaces, cleaned mount targets, values that come
+// from the project's environment.
 #pragma once
 
+#include <string>
+
+#include "compose/node.h"
 #include "compose/project.h"
 
 namespace stack::compose {
 
-// `project.name` and `project.environment` are set.
-void normalize(Project& project);
+// What holds even without normalisation: build contexts, targets of secrets, protocols of ports.
+void set_defaults(Node& root);
 
-// Named volumes, networks, configs and secrets that no service uses are dropped.
+void normalize(Node& root, const std::string& project, const StringMap& environment);
+
+// Named volumes, networks, configs, secrets and models that no service uses are dropped.
 void drop_unused(Project& project);
 
 // "service:x" -> "x", else empty.

@@ -36,7 +36,7 @@ class Resolver {
         for (Entry& e : contexts->entries) context(&e.value);
       }
       if (Node* ssh = build->find("ssh")) {
-        for (Node& key : ssh->items) ssh_key(key);
+        for (Entry& key : ssh->entries) path(&key.value);
       }
     }
     if (Node* files = n.find("env_file")) {
@@ -63,9 +63,9 @@ class Resolver {
     // A local volume that is a bind mount: driver_opts {o: bind, device: PATH}.
     const Node* driver = n.find("driver");
     Node* options = n.find("driver_opts");
-    if (options == nullptr || (driver != nullptr && driver->text != "local")) return;
+    if (options == nullptr || driver == nullptr || driver->text != "local") return;
     const Node* o = options->find("o");
-    if (o != nullptr && o->text.find("bind") != std::string::npos) path(options->find("device"));
+    if (o != nullptr && o->text == "bind") path(options->find("device"));
   }
 
   void file_source(Node& n) const { path(n.find("file")); }
@@ -90,14 +90,6 @@ class Resolver {
 
   void context(Node* n) const {
     if (n != nullptr && !is_remote(n->text)) path(n);
-  }
-
-  void ssh_key(Node& n) const {
-    const std::size_t equals = n.text.find('=');
-    if (equals == std::string::npos) return;
-    Node file = Node::string(n.text.substr(equals + 1));
-    path(&file);
-    n.text = n.text.substr(0, equals + 1) + file.text;
   }
 
   const std::string& directory_;

@@ -49,6 +49,7 @@ struct PortConfig {
   std::string published;  // "", "8080" or "8000-8010"; "" and "0" are an ephemeral port
   std::string protocol = "tcp";
   std::string app_protocol;
+  Extensions extensions;
   Where where;
 
   bool operator==(const PortConfig&) const = default;
@@ -59,6 +60,7 @@ struct BindOptions {
   std::string propagation;
   bool create_host_path = false;
   std::string recursive;
+  Extensions extensions;
 
   bool operator==(const BindOptions&) const = default;
 };
@@ -66,17 +68,20 @@ struct VolumeOptions {
   StringMap labels;
   bool nocopy = false;
   std::string subpath;
+  Extensions extensions;
 
   bool operator==(const VolumeOptions&) const = default;
 };
 struct TmpfsOptions {
   Bytes size = 0;
   std::uint32_t mode = 0;
+  Extensions extensions;
 
   bool operator==(const TmpfsOptions&) const = default;
 };
 struct ImageOptions {
   std::string subpath;
+  Extensions extensions;
 
   bool operator==(const ImageOptions&) const = default;
 };
@@ -92,6 +97,7 @@ struct MountConfig {
   std::optional<VolumeOptions> volume;
   std::optional<TmpfsOptions> tmpfs;
   std::optional<ImageOptions> image;
+  Extensions extensions;
   Where where;
 
   bool operator==(const MountConfig&) const = default;
@@ -102,6 +108,7 @@ struct Dependency {
   std::string condition = "service_started";  // service_healthy, service_completed_successfully
   bool restart = false;
   bool required = true;
+  Extensions extensions;
 
   bool operator==(const Dependency&) const = default;
 };
@@ -153,6 +160,7 @@ struct FileReference {
   std::string uid;
   std::string gid;
   std::optional<std::uint32_t> mode;
+  Extensions extensions;
   Where where;
 
   bool operator==(const FileReference&) const = default;
@@ -162,6 +170,7 @@ struct Device {
   std::string source;
   std::string target;
   std::string permissions;
+  Extensions extensions;
 
   bool operator==(const Device&) const = default;
 };

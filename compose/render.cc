@@ -22,13 +22,27 @@ void unescape_all(Node& n) {
   for (Entry& e : n.entries) unescape_all(e.value);
 }
 
+// In keys as well, as Docker Compose does.
+std::string double_dollars(const std::string& text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) out.append(c == '$' ? 2 : 1, c);
+  return out;
+}
+
 }  // namespace
 
 std::string to_json(const Project& project) {
-  return print_json(write(project, Style::kJson), 2) + "\n";
+  return print_json(write(project, Style::kModel), 2) + "\n";
 }
 
-std::string to_yaml(const Project& project) { return print_yaml(write(project, Style::kYaml)); }
+std::string to_docker_json(const Project& project) {
+  return double_dollars(print_json(write(project, Style::kJson), 2));
+}
+
+std::string to_yaml(const Project& project) {
+  return double_dollars(print_yaml(write(project, Style::kYaml)));
+}
 
 Result<Project> load_canonical(std::string_view json) {
   Node root = TRY_WHILE(parse_json(json), "reading the canonical project");

@@ -10,6 +10,8 @@
 namespace stack::compose {
 
 std::string to_json(const Project& project);  // indented by two, newline at the end
+// What Docker Compose prints for `config --format json`, which leaves some of the project out.
+std::string to_docker_json(const Project& project);
 std::string to_yaml(const Project& project);
 
 }  // namespace stack::compose

@@ -41,7 +41,8 @@ class SchemaParser {
         const std::string name = word();
         section = &schema_.sections_[name];
         section->name = name;
-        section->extensions = take('+');
+        section->open = take('*');
+        section->extensions = section->open || take('+');
         continue;
       }
       const std::string name = word();
@@ -81,6 +82,12 @@ class SchemaParser {
     text_.remove_prefix(n);
     skip();
     return out;
+  }
+
+  // Absent before "," and ">".
+  std::optional<std::int64_t> number() {
+    const std::string digits = word();
+    return digits.empty() ? std::nullopt : std::optional<std::int64_t>(std::stoll(digits));
   }
 
   Shape shape() {
@@ -126,8 +133,18 @@ class SchemaParser {
     static const std::map<std::string, Kind> kinds{
         {"any", Kind::kAny},   {"null", Kind::kNull},     {"bool", Kind::kBool},
         {"int", Kind::kInt},   {"number", Kind::kNumber}, {"string", Kind::kString},
-        {"list", Kind::kList}, {"map", Kind::kMap}};
+        {"list", Kind::kList}, {"set", Kind::kList},      {"map", Kind::kMap},
+        {"names", Kind::kMap}};
+    a.unique = name == "set";
+    a.names = name == "names";
     a.kind = kinds.at(name);
+    if (take('~')) a.check = word();
+    if (take('<')) {
+      a.least = number();
+      take(',');
+      a.most = number();
+      take('>');
+    }
     if (take('(')) {
       schema_.items_.push_back(shape());
       a.item = &schema_.items_.back();

@@ -2,9 +2,10 @@
 // (schema.cc) serves validation, the casts after interpolation and the suggestions in messages.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,11 @@ struct Alternative {
   Kind kind = Kind::kAny;
   bool cast = false;                 // a string here becomes this kind after interpolation
   std::vector<std::string> choices;  // kString: only these; empty: any
+  std::string check;                 // kString: name of a check in validate.cc
+  bool unique = false;               // kList: no item twice
+  bool names = false;                // kMap: its keys are names of objects
+  std::optional<std::int64_t> least;  // kInt
+  std::optional<std::int64_t> most;
   const std::vector<Alternative>* item = nullptr;  // of kList and kMap
   const Section* section = nullptr;                // of kSection
 };
@@ -33,6 +39,7 @@ struct Key {
 struct Section {
   std::string name;
   bool extensions = false;  // x-* allowed
+  bool open = false;        // any key allowed
   std::vector<Key> keys;
 
   const Key* find(std::string_view key) const;

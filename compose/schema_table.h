@@ -1,7 +1,9 @@
-// The table of schema.cc. "[section]" opens a map with fixed keys ("+": and x-*), "name := shape"
-// names a shape, "key shape" is a key, "key! shape" one that must be there. Shapes: any null bool
-// int number string, list(SHAPE), map(SHAPE), @section, $name, 'word' for one allowed string, SHAPE
-// | SHAPE. "cast-int", "cast-number" and "cast-bool" turn strings into that kind.
+// The table of schema.cc. "[section]" opens a map with fixed keys ("+": and x-*, "*": and any other),
+// "name := shape" names a shape, "key shape" is a key, "key! shape" one that must be there. Shapes: any
+// null bool int number string, list(SHAPE), set(SHAPE) for a list without repetition, map(SHAPE),
+// names(SHAPE) for a map whose keys are names, @section, $name, 'word' for one allowed string,
+// SHAPE | SHAPE. "cast-int", "cast-number" and "cast-bool" turn strings into that kind, int<1,9> has
+// bounds, of which either may be absent, and string~check is checked by the function of that name.
 #pragma once
 
 #include <string_view>
@@ -9,13 +11,15 @@
 namespace stack::compose {
 
 inline constexpr std::string_view kSchemaTable = R"(
-dict          := map(null | bool | number | string) | list(string)
+dict          := map(null | bool | number | string) | set(string)
 strings       := list(string)
+names         := set(string)
 string_list   := string | list(string)
+string_set    := string | set(string)
 command       := null | string | list(string)
 size          := string | number
 count         := string | number
-hosts         := map(string | list(string)) | list(string)
+hosts         := map(string | list(string)) | set(string)
 ulimits       := map(cast-int | @ulimit)
 files         := list(string | @file_reference)
 device_list   := list(@device_request)
@@ -23,17 +27,16 @@ device_list   := list(@device_request)
 [file +]
 version       string
 name          string
-include       list(string | @include)
-services      map(@service)
-networks      null | map(null | @network)
-volumes       null | map(null | @volume)
-secrets       map(@secret)
-configs       map(@config)
+services      names(@service)
+networks      map(null | @network)
+volumes       names(null | @volume)
+secrets       names(@secret)
+configs       names(@config)
 models        map(@model)
 
 [include]
-path              $string_list
-env_file          $string_list
+path              list(string)
+env_file          list(string)
 project_directory string
 
 [service +]
@@ -41,15 +44,15 @@ annotations   $dict
 attach        bool | string
 build         string | @build
 blkio_config  @blkio_config
-cap_add       $strings
-cap_drop      $strings
+cap_add       $names
+cap_drop      $names
 cgroup        'host' | 'private'
 cgroup_parent string
 command       $command
 configs       $files
-container_name string
-cpu_count     cast-int | string
-cpu_percent   cast-int | string
+container_name string~container_name
+cpu_count     cast-int<0,> | string
+cpu_percent   cast-int<0,100> | string
 cpu_shares    cast-int | number
 cpu_quota     cast-int | number
 cpu_period    cast-int | number
@@ -58,26 +61,26 @@ cpu_rt_runtime cast-int | number
 cpus          cast-number
 cpuset        string
 credential_spec @credential_spec
-depends_on    $strings | map(@dependency)
+depends_on    $names | names(@dependency)
 deploy        null | @deploy
 develop       null | @develop
-device_cgroup_rules $strings
+device_cgroup_rules $names
 devices       list(string | @device)
-dns           $string_list
-dns_opt       $strings
-dns_search    $string_list
+dns           $string_set
+dns_opt       $names
+dns_search    $string_set
 domainname    string
 entrypoint    $command
 env_file      string | list(string | @env_file)
 label_file    $string_list
 environment   $dict
-expose        list(string | number)
+expose        set(string | number)
 extends       string | @extends
 provider      @provider
-external_links $strings
+external_links $names
 extra_hosts   $hosts
-gpus          'all' | $device_list
-group_add     list(string | number)
+gpus          'all' | list(@gpu_request)
+group_add     set(string | number)
 healthcheck   @healthcheck
 hostname      string
 image         string
@@ -85,33 +88,33 @@ init          cast-bool
 ipc           string
 isolation     string
 labels        $dict
-links         $strings
+links         $names
 logging       @logging
 mac_address   string
 mem_limit     $size
-mem_reservation $size
-mem_swappiness $size
+mem_reservation int | string
+mem_swappiness int | string
 memswap_limit $size
 network_mode  string
-models        $strings | map(null | @service_model)
-networks      $strings | map(null | @service_network)
+models        $names | map(null | @service_model)
+networks      $names | names(null | @service_network)
 oom_kill_disable cast-bool
-oom_score_adj cast-int
+oom_score_adj cast-int<-1000,1000> | string
 pid           string | null
 pids_limit    cast-int | number
 platform      string
-ports         list(number | string | @port)
+ports         set(number | string | @port)
 post_start    list(@hook)
 pre_stop      list(@hook)
 privileged    cast-bool
-profiles      $strings
-pull_policy   string
+profiles      $names
+pull_policy   string~pull_policy
 pull_refresh_after string
 read_only     cast-bool
 restart       string
 runtime       string
 scale         cast-int
-security_opt  $strings
+security_opt  $names
 shm_size      $size
 secrets       $files
 sysctls       $dict
@@ -119,15 +122,15 @@ stdin_open    cast-bool
 stop_grace_period string
 stop_signal   string
 storage_opt   map(any)
-tmpfs         $string_list
+tmpfs         $string_set
 tty           cast-bool
 ulimits       $ulimits
 use_api_socket bool
 user          string
 uts           string
 userns_mode   string
-volumes       list(string | @mount)
-volumes_from  $strings
+volumes       set(string | @mount)
+volumes_from  $names
 working_dir   string
 
 [build +]
@@ -147,13 +150,13 @@ additional_contexts $dict
 network       string
 pull          bool | string
 target        string
-shm_size      $size
+shm_size      int | string
 extra_hosts   $hosts
 isolation     string
 privileged    bool | string
 secrets       $files
 tags          $strings
-ulimits       $ulimits
+ulimits       map(int | string | @build_ulimit)
 platforms     $strings
 
 [ulimit +]
@@ -165,8 +168,12 @@ condition!    'service_started' | 'service_healthy' | 'service_completed_success
 restart       bool | string
 required      bool
 
+[build_ulimit +]
+soft!         int | string
+hard!         int | string
+
 [blkio_config]
-weight        int | string
+weight        int
 weight_device list(@weight_device)
 device_read_bps list(@throttle_device)
 device_read_iops list(@throttle_device)
@@ -174,7 +181,7 @@ device_write_bps list(@throttle_device)
 device_write_iops list(@throttle_device)
 [weight_device]
 path          string
-weight        int | string
+weight        int
 [throttle_device]
 path          string
 rate          int | string
@@ -190,9 +197,15 @@ target        string
 permissions   string
 
 [device_request +]
-capabilities  $strings
+capabilities! $names
 count         string | int
-device_ids    $strings
+device_ids    $names
+driver        string
+options       $dict
+[gpu_request *]
+capabilities  $names
+count         string | int
+device_ids    $names
 driver        string
 options       $dict
 
@@ -227,11 +240,11 @@ endpoint_var  string
 model_var     string
 
 [service_network +]
-aliases       $strings
+aliases       $names
 interface_name string
 ipv4_address  string
 ipv6_address  string
-link_local_ips $strings
+link_local_ips $names
 mac_address   string
 driver_opts   map(string | number)
 priority      number
@@ -241,7 +254,7 @@ gw_priority   number
 name          string
 mode          string
 host_ip       string
-target!       cast-int | string
+target        cast-int | string
 published     string | int
 protocol      string
 app_protocol  string
@@ -273,8 +286,8 @@ labels        $dict
 nocopy        cast-bool
 subpath       string
 [mount_tmpfs +]
-size          int | string
-mode          number | string
+size          int<0,> | string
+mode          number
 [mount_image +]
 subpath       string
 
@@ -292,8 +305,8 @@ path!         string
 action!       'rebuild' | 'sync' | 'restart' | 'sync+restart' | 'sync+exec'
 target        string
 exec          @hook
-ignore        $string_list
-include       $string_list
+ignore        $string_set
+include       $string_set
 initial_sync  bool
 
 [deploy +]
@@ -318,11 +331,11 @@ limits        @limits
 reservations  @reservations
 [limits +]
 cpus          number | string
-memory        $size
+memory        string
 pids          int | string
 [reservations +]
 cpus          number | string
-memory        $size
+memory        string
 generic_resources list(@generic_resource)
 devices       $device_list
 [generic_resource +]

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
+#include "compose/json.h"
 #include "compose/path.h"
+#include "compose/scalar.h"
 #include "compose/schema.h"
 
 namespace stack::compose {
@@ -82,26 +85,79 @@ std::string type_names(const Shape& shape) {
   return out;
 }
 
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_object_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
+  });
+}
+
+// Checks of strings by name. As in the Compose Specification's schema, the text need only contain
+// what the pattern describes.
+struct Check {
+  std::string_view name;
+  const char* pattern;
+  bool (*good)(const std::string&);
+};
+
+bool has_container_name(const std::string& text) {
+  for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+    const char next = text[i + 1];
+    if (is_letter_or_digit(text[i]) &&
+        (is_letter_or_digit(next) || next == '_' || next == '.' || next == '-')) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// every_([0-9]+[wdhms])+
+bool has_period(const std::string& text) {
+  for (std::size_t at = text.find("every_"); at != std::string::npos;
+       at = text.find("every_", at + 1)) {
+    const std::size_t digits = at + 6;
+    const std::size_t unit = text.find_first_not_of("0123456789", digits);
+    if (unit != std::string::npos && unit > digits &&
+        std::string_view("wdhms").find(text[unit]) != std::string_view::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool has_pull_policy(const std::string& text) {
+  for (const char* word : {"always", "never", "build", "if_not_present", "missing", "refresh",
+                           "daily", "weekly"}) {
+    if (text.find(word) != std::string::npos) return true;
+  }
+  return has_period(text);
+}
+
+constexpr Check kChecks[] = {
+    {"container_name", "[a-zA-Z0-9][a-zA-Z0-9_.-]+", has_container_name},
+    {"pull_policy",
+     "always|never|build|if_not_present|missing|refresh|daily|weekly|every_([0-9]+[wdhms])+",
+     has_pull_policy},
+};
+
 class Validator {
  public:
-  Validator(Report& report, bool merged) : report_(report), merged_(merged) {}
+  explicit Validator(Report& report) : report_(report) {}
 
-  void file(const Node& root) { section(root, schema().section("file")); }
-
- private:
   void section(const Node& node, const Section& section) {
     for (const Entry& e : node.entries) {
       const Key* key = section.find(e.key);
       if (key == nullptr) {
-        if (section.extensions && e.key.rfind("x-", 0) == 0) continue;
+        if (section.open || (section.extensions && e.key.rfind("x-", 0) == 0)) continue;
         unknown(e, section);
         continue;
       }
       const auto step = path_.enter(e.key);
-      if (path_.depth() == 1) check_names(e);
       walk(e.value, key->shape);
     }
-    if (!merged_) return;
     for (const Key& key : section.keys) {
       if (key.required && node.find(key.name) == nullptr) {
         report_.error(node.place,
@@ -110,8 +166,8 @@ class Validator {
     }
   }
 
+ private:
   void unknown(const Entry& e, const Section& section) {
-    if (merged_) return;
     const std::string at = path_.plain_text();
     report_.error(
         e.key_place,
@@ -119,40 +175,73 @@ class Validator {
         did_you_mean(e.key, section.key_names()));
   }
 
-  // The keys of services, networks, volumes, configs, secrets and models are names.
-  void check_names(const Entry& e) {
-    if (merged_ || !e.value.is_map() || e.key.rfind("x-", 0) == 0) return;
-    for (const Entry& object : e.value.entries) {
-      const bool good = !object.key.empty() &&
-                        object.key.find_first_not_of(
-                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-                            std::string::npos;
-      if (good) continue;
-      report_.error(object.key_place,
-                    fmt::format("{} additional properties '{}' not allowed", e.key, object.key),
-                    "a name consists of letters, digits, '.', '_' and '-'");
-    }
-  }
-
   void walk(const Node& node, const Shape& shape) {
-    if (node.tag == Node::Tag::kReset) return;
-    if (node.is_null() && !merged_) return;
     const auto it = std::find_if(shape.begin(), shape.end(),
                                  [&](const Alternative& a) { return matches(node, a); });
     if (it == shape.end()) return wrong_kind(node, shape);
     if (it->kind == AKind::kSection) return section(node, *it->section);
     if (it->kind == AKind::kMap && it->item != nullptr) {
-      for (const Entry& e : node.entries) {
-        const auto step = path_.enter(e.key);
-        walk(e.value, *it->item);
-      }
+      map(node, *it);
     } else if (it->kind == AKind::kList && it->item != nullptr) {
       for (std::size_t i = 0; i < node.items.size(); ++i) {
         const auto step = path_.enter(i);
         walk(node.items[i], *it->item);
       }
-    } else if (!merged_ && it->kind == AKind::kString && !it->choices.empty()) {
-      choice(node, it->choices);
+      if (it->unique) unique(node);
+    } else if (it->kind == AKind::kString) {
+      if (!it->choices.empty()) choice(node, it->choices);
+      if (!it->check.empty()) check(node, it->check);
+    } else if (it->kind == AKind::kInt) {
+      bounds(node, *it);
+    }
+  }
+
+  void map(const Node& node, const Alternative& a) {
+    for (const Entry& e : node.entries) {
+      if (a.names && !is_object_name(e.key)) {
+        report_.error(e.key_place,
+                      fmt::format("{} additional properties '{}' not allowed", path_.plain_text(),
+                                  e.key),
+                      "a name consists of letters, digits, '.', '_' and '-'");
+      }
+      const auto step = path_.enter(e.key);
+      walk(e.value, *a.item);
+    }
+  }
+
+  void unique(const Node& list) {
+    std::unordered_map<std::string, std::size_t> seen;
+    for (std::size_t i = 0; i < list.items.size(); ++i) {
+      const Node& item = list.items[i];
+      const std::string content =
+          item.is_scalar() ? fmt::format("{} {}", static_cast<int>(item.kind), item.text)
+                           : print_json(item);
+      const auto [first, inserted] = seen.emplace(content, i);
+      if (inserted) continue;
+      report_.error(item.place, fmt::format("{} items at {} and {} are equal", path_.plain_text(),
+                                            first->second, i),
+                    "say it once");
+      return;
+    }
+  }
+
+  void check(const Node& node, const std::string& name) {
+    for (const Check& c : kChecks) {
+      if (c.name != name || c.good(node.text) || node.text.find('$') != std::string::npos) continue;
+      report_.error(node.place, fmt::format("{} '{}' does not match pattern '{}'",
+                                            path_.plain_text(), node.text, c.pattern));
+    }
+  }
+
+  void bounds(const Node& node, const Alternative& a) {
+    const auto value = parse_integer(node.text);
+    if (!value) return;
+    if (a.least && *value < *a.least) {
+      report_.error(node.place, fmt::format("{} must be greater than or equal to {}",
+                                            path_.plain_text(), *a.least));
+    } else if (a.most && *value > *a.most) {
+      report_.error(node.place, fmt::format("{} must be less than or equal to {}",
+                                            path_.plain_text(), *a.most));
     }
   }
 
@@ -179,13 +268,18 @@ class Validator {
   }
 
   Report& report_;
-  bool merged_;
   Path path_;
 };
 
 }  // namespace
 
-void validate_file(const Node& root, Report& report) { Validator(report, false).file(root); }
-void validate_merged(const Node& root, Report& report) { Validator(report, true).file(root); }
+void validate(const Node& root, Report& report) {
+  Validator(report).section(root, schema().section("file"));
+}
+
+void validate_include(const Node& item, Report& report) {
+  if (item.is_map()) return Validator(report).section(item, schema().section("include"));
+  report.error(item.place, "an item of include must be a string or a mapping");
+}
 
 }  // namespace stack::compose

@@ -1,6 +1,6 @@
-// Checks a tree against the schema. A file alone may leave out what another file says, so the two
-// halves run at different times: kinds of values and unknown keys for each file, empty values and
-// missing keys once all files are merged.
+// Checks a tree against the schema: kinds of values, unknown and missing keys, names, repetitions.
+// The tree is what has been read so far, merged, so that a key which one file leaves out may stand in
+// an earlier one.
 #pragma once
 
 #include "compose/node.h"
@@ -8,7 +8,8 @@
 
 namespace stack::compose {
 
-void validate_file(const Node& root, Report& report);
-void validate_merged(const Node& root, Report& report);
+void validate(const Node& root, Report& report);
+// One item of `include`, with lists for its paths.
+void validate_include(const Node& item, Report& report);
 
 }  // namespace stack::compose

@@ -8,6 +8,7 @@
 #include "compose/json.h"
 #include "compose/scalar.h"
 #include "compose/units.h"
+#include "compose/yaml_print.h"
 
 namespace stack::compose {
 namespace {
@@ -32,55 +33,6 @@ void escape_all(Node& n) {
   if (n.is_string()) n.text = escape(n.text);
   for (Node& i : n.items) escape_all(i);
   for (Entry& e : n.entries) escape_all(e.value);
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
-}
-
-// The order of map keys in YAML output: numbers inside names count as numbers (web2 before web10),
-// and at the first difference a letter comes after anything else, unless digits stand before it.
-bool natural_less(const std::string& a, const std::string& b) {
-  std::size_t i = 0;
-  while (i < a.size() && i < b.size() && a[i] == b[i]) ++i;
-  if (i == a.size() || i == b.size()) return a.size() < b.size();
-  const bool after_digit = i > 0 && is_digit(a[i - 1]);
-  if (is_letter(a[i]) && is_letter(b[i])) {
-    return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[i]);
-  }
-  if (is_letter(a[i]) || is_letter(b[i])) return after_digit ? is_letter(a[i]) : is_letter(b[i]);
-  const auto run = [&](const std::string& t) {
-    std::size_t end = i;
-    while (end < t.size() && is_digit(t[end])) ++end;
-    return t.substr(i, end - i);
-  };
-  const std::string left = run(a);
-  const std::string right = run(b);
-  // A number that began before the difference has its leading digits in common.
-  bool inside = false;
-  for (std::size_t j = i; j > 0 && is_digit(a[j - 1]); --j) inside = inside || a[j - 1] != '0';
-  const auto significant = [&](const std::string& t) {
-    const std::size_t zeros = inside ? 0 : std::min(t.find_first_not_of('0'), t.size());
-    return t.substr(zeros);
-  };
-  const std::string l = significant(left);
-  const std::string r = significant(right);
-  if (l.size() != r.size()) return l.size() < r.size();
-  if (l != r) return l < r;
-  if (left.size() != right.size()) return left.size() < right.size();
-  return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[i]);
-}
-
-void sort_naturally(Node& n) {
-  std::sort(n.entries.begin(), n.entries.end(),
-            [](const Entry& a, const Entry& b) { return natural_less(a.key, b.key); });
-}
-
-void sort_all_naturally(Node& n) {
-  sort_naturally(n);
-  for (Node& i : n.items) sort_all_naturally(i);
-  for (Entry& e : n.entries) sort_all_naturally(e.value);
 }
 
 class Writer {
@@ -122,6 +74,8 @@ class Writer {
     (*this)(key, lines);
   }
 
+  void ssh(const char* key, const StringList& keys) { (*this)(key, keys); }
+
   void wrapped(const char* key, const char* inner, const StringList& values) {
     if (values.empty()) return;
     Node list = Node::list();
@@ -143,30 +97,45 @@ class Writer {
   }
 
   void extensions(const Extensions& extensions) {
-    if (style_ == Style::kHash) return;
+    if (style_ == Style::kHash || style_ == Style::kJson) return;
+    put_extensions(extensions);
+  }
+
+  void project_extensions(const Extensions& extensions) {
+    if (style_ != Style::kHash) put_extensions(extensions);
+  }
+
+  // Docker Compose forgets them in JSON.
+  template <typename T>
+  void models(const char* key, const T& value) {
+    if (style_ != Style::kJson) (*this)(key, value);
+  }
+
+  void put_extensions(const Extensions& extensions) {
     for (const auto& [name, text] : extensions) {
       Result<Node> value = parse_json(text);
       if (!value.ok()) continue;
-      escape_all(*value);
-      if (style_ == Style::kYaml) sort_all_naturally(*value);
+      if (style_ == Style::kModel) escape_all(*value);
+      if (style_ == Style::kYaml) sort_keys(*value);
       put(name.c_str(), std::move(value).value());
     }
   }
 
-  // Docker Compose hashes an absent object as one with a null member.
+  // Docker Compose prints and hashes an absent object as one with a null member.
   template <typename T>
   void docker_empty(const char* key, const char* member, const std::optional<T>& value) {
-    if (value || style_ != Style::kHash) return (*this)(key, value);
+    if (value || !docker_json()) return (*this)(key, value);
     Node inner = Node::map();
     inner.set(member, Node::null());
     put(key, std::move(inner));
   }
 
   const char* docker_name(const char* ours, const char* docker) const {
-    return style_ == Style::kHash ? docker : ours;
+    return docker_json() ? docker : ours;
   }
 
  private:
+  bool docker_json() const { return style_ == Style::kHash || style_ == Style::kJson; }
   void put(const char* key, Node value) { out_.entries.push_back({key, {}, std::move(value)}); }
 
   template <typename T>
@@ -183,7 +152,7 @@ class Writer {
   }
 
   Node node(const std::string& value) const {
-    return Node::string(style_ == Style::kHash ? value : escape(value));
+    return Node::string(style_ == Style::kModel ? escape(value) : value);
   }
   Node node(bool value) const { return Node::boolean(value); }
   template <std::integral T>
@@ -193,9 +162,12 @@ class Writer {
   Node node(float value) const { return Node::scalar(Node::Kind::kFloat, float_text(value)); }
   Node node(Duration value) const { return Node::string(duration_text(value)); }
   Node node(const Ulimit& value) const {
-    // Docker Compose leaves a zero out, which would not load again.
-    const bool all = style_ != Style::kHash;
-    if (value.single && (all || value.soft != 0)) return Node::integer(value.soft);
+    // Docker Compose leaves zeros out of JSON, and takes a single zero for none, which would not
+    // load again.
+    const bool all = !docker_json();
+    if (value.single && (style_ == Style::kModel || value.soft != 0)) {
+      return Node::integer(value.soft);
+    }
     Node n = Node::map();
     if (all || value.soft != 0) n.set("soft", Node::integer(value.soft));
     if (all || value.hard != 0) n.set("hard", Node::integer(value.hard));
@@ -217,7 +189,7 @@ class Writer {
     Node n = Node::map();
     n.entries.reserve(values.size());
     for (const auto& [key, value] : values) n.entries.push_back({key, {}, node(value)});
-    if (style_ == Style::kYaml) sort_naturally(n);
+    if (style_ == Style::kYaml) sort_entries(n);
     return n;
   }
   template <typename T>

@@ -10,4 +10,10 @@ namespace stack::compose {
 
 std::string print_yaml(const Node& node);
 
+// Orders the entries of a map as Docker Compose prints them: numbers inside keys count as numbers
+// (web2 before web10), and letters come after everything else.
+void sort_entries(Node& map);
+// Of all maps in a tree.
+void sort_keys(Node& tree);
+
 }  // namespace stack::compose

@@ -1,0 +1,195 @@
+// Lists whose items have keys: of two with the same key the last stays, at the place of the first.
+#include <fmt/core.h>
+
+#include <optional>
+#include <unordered_map>
+
+#include "compose/canonical.h"
+#include "compose/merge.h"
+#include "compose/path.h"
+
+namespace stack::compose {
+namespace {
+
+// The key of an item, or nothing after an error.
+using KeyOf = std::optional<std::string> (*)(const Node&, const Path&, Report&);
+
+std::string text_of(const Node& n, std::string_view key, std::string otherwise) {
+  const Node* child = n.find(key);
+  return child == nullptr ? std::move(otherwise) : child->text;
+}
+
+std::optional<std::string> before_equals(const Node& n, const Path& path, Report& report) {
+  if (n.is_string()) return n.text.substr(0, n.text.find('='));
+  report.error(n.place, fmt::format("{} must be a string", path.text()),
+               n.is_map() ? "write KEY=value, or leave the dashes out" : "put it in quotes");
+  return std::nullopt;
+}
+
+std::optional<std::string> expose(const Node& n, const Path& path, Report& report) {
+  if (n.is_string() || n.kind == Node::Kind::kInt) return n.text;
+  report.error(n.place, fmt::format("{}: unsupported expose value", path.text()),
+               "a port is a whole number or a text");
+  return std::nullopt;
+}
+
+std::optional<std::string> port(const Node& n, const Path& path, Report& report) {
+  if (!n.is_map()) return n.text;
+  if (n.find("target") == nullptr) {
+    report.error(n.place, fmt::format("service ports {} is missing a target port", path.text()),
+                 "say `target:`, the port inside the container");
+    return std::nullopt;
+  }
+  return fmt::format("{}:{}:{}/{}", text_of(n, "host_ip", "0.0.0.0"), text_of(n, "published", ""),
+                     text_of(n, "target", ""), text_of(n, "protocol", "tcp"));
+}
+
+std::optional<std::string> target(const Node& n, const char* what, const Path& path,
+                                  Report& report) {
+  const Node* target = n.find("target");
+  if (target != nullptr && target->is_string()) return target->text;
+  report.error(n.place,
+               fmt::format("service {} {} is missing a mount target", what, path.text()),
+               "say `target:`, the path inside the container");
+  return std::nullopt;
+}
+
+std::optional<std::string> mount(const Node& n, const Path& path, Report& report) {
+  if (n.is_map()) return target(n, "volume", path, report);
+  if (!n.is_string()) return "";
+  return mount_target(n, path.text(), report);
+}
+
+std::optional<std::string> device(const Node& n, const Path& path, Report& report) {
+  if (n.is_map()) return target(n, "device", path, report);
+  const std::size_t colon = n.text.find(':');
+  if (colon == std::string::npos) return n.text;
+  return n.text.substr(colon + 1, n.text.find(':', colon + 1) - colon - 1);
+}
+
+std::string file_key(const Node& n, const std::string& directory) {
+  if (!n.is_map()) return directory + "/" + n.text;
+  return text_of(n, "target", directory + "/" + text_of(n, "source", ""));
+}
+std::optional<std::string> config(const Node& n, const Path&, Report&) { return file_key(n, ""); }
+std::optional<std::string> secret(const Node& n, const Path&, Report&) {
+  return file_key(n, "/run/secrets");
+}
+
+std::optional<std::string> env_file(const Node& n, const Path& path, Report& report) {
+  if (!n.is_map()) return n.text;
+  if (const Node* file = n.find("path")) return file->text;
+  report.error(n.place, fmt::format("environment path attribute {} is missing", path.text()));
+  return std::nullopt;
+}
+
+using Table = std::unordered_map<std::string_view, KeyOf>;
+
+const Table& service_lists() {
+  static const Table table{
+      {"annotations", before_equals}, {"cap_add", before_equals},
+      {"cap_drop", before_equals},    {"configs", config},
+      {"devices", device},            {"dns", before_equals},
+      {"dns_opt", before_equals},     {"dns_search", before_equals},
+      {"env_file", env_file},         {"environment", before_equals},
+      {"expose", expose},             {"labels", before_equals},
+      {"links", before_equals},       {"ports", port},
+      {"profiles", before_equals},    {"secrets", secret},
+      {"sysctls", before_equals},     {"tmpfs", before_equals},
+      {"volumes", mount}};
+  return table;
+}
+
+// Lists in the maps of a service.
+const Table& lists_in(std::string_view key) {
+  static const Table none;
+  static const Table build{{"args", before_equals},
+                           {"additional_contexts", before_equals},
+                           {"tags", before_equals},
+                           {"labels", before_equals}};
+  static const Table deploy{{"labels", before_equals}};
+  return key == "build" ? build : key == "deploy" ? deploy : none;
+}
+
+const Table& network_lists() {
+  static const Table table{{"labels", before_equals}};
+  return table;
+}
+const Table& service_network_lists() {
+  static const Table table{{"aliases", before_equals}, {"link_local_ips", before_equals}};
+  return table;
+}
+
+class Deduplicator {
+ public:
+  explicit Deduplicator(Report& report) : report_(report) {}
+
+  void model(Node& root) {
+    each(root.find("services"), "services", [&](Node& service) {
+      lists(service, service_lists());
+      for (Entry& e : service.entries) {
+        if (!e.value.is_map()) continue;
+        const auto step = path_.enter(e.key);
+        lists(e.value, lists_in(e.key));
+        if (e.key != "networks") continue;
+        for (Entry& network : e.value.entries) {
+          const auto inner = path_.enter(network.key);
+          lists(network.value, service_network_lists());
+        }
+      }
+    });
+    each(root.find("networks"), "networks", [&](Node& n) { lists(n, network_lists()); });
+  }
+
+ private:
+  template <typename F>
+  void each(Node* objects, std::string_view kind, const F& f) {
+    if (objects == nullptr) return;
+    const auto step = path_.enter(kind);
+    for (Entry& e : objects->entries) {
+      const auto inner = path_.enter(e.key);
+      f(e.value);
+    }
+  }
+
+  void lists(Node& map, const Table& table) {
+    if (table.empty()) return;
+    for (Entry& e : map.entries) {
+      if (!e.value.is_list() || e.value.items.empty()) continue;
+      const auto found = table.find(e.key);
+      if (found == table.end()) continue;
+      const auto step = path_.enter(e.key);
+      list(e.value, found->second);
+    }
+  }
+
+  void list(Node& list, KeyOf key_of) {
+    std::unordered_map<std::string, std::size_t> seen;
+    std::vector<Node> kept;
+    kept.reserve(list.items.size());
+    for (std::size_t i = 0; i < list.items.size(); ++i) {
+      const auto step = path_.enter(i);
+      std::optional<std::string> key = key_of(list.items[i], path_, report_);
+      if (!key) {
+        kept.push_back(std::move(list.items[i]));
+        continue;
+      }
+      const auto [it, inserted] = seen.emplace(std::move(*key), kept.size());
+      if (inserted) {
+        kept.push_back(std::move(list.items[i]));
+      } else {
+        kept[it->second] = std::move(list.items[i]);
+      }
+    }
+    list.items = std::move(kept);
+  }
+
+  Report& report_;
+  Path path_;
+};
+
+}  // namespace
+
+void deduplicate(Node& model, Report& report) { Deduplicator(report).model(model); }
+
+}  // namespace stack::compose
