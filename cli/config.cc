@@ -123,7 +123,8 @@ Result<std::string> variables(const compose::LoadOptions& options, const std::st
 std::string images(const compose::Project& project) {
   std::string out;
   for (const auto& [name, service] : project.services) {
-    out += (service.image.empty() ? fmt::format("{}-{}", project.name, name) : service.image) + '\n';
+    out +=
+        (service.image.empty() ? fmt::format("{}-{}", project.name, name) : service.image) + '\n';
   }
   return out;
 }
@@ -145,8 +146,7 @@ struct Aspect {
   std::string (*text)(const compose::Project&);
 };
 constexpr Aspect kAspects[] = {
-    {"services", false,
-     [](const compose::Project& p) { return lines(dependency_order(p)); }},
+    {"services", false, [](const compose::Project& p) { return lines(dependency_order(p)); }},
     {"volumes", false, [](const compose::Project& p) { return key_lines(p.volumes); }},
     {"networks", false, [](const compose::Project& p) { return key_lines(p.networks); }},
     {"models", false,
@@ -178,14 +178,15 @@ Result<compose::Project> load(Context& context, const compose::LoadOptions& opti
 DigestLookup digests(Context& context) {
   return [&context](const std::string& reference) -> Result<std::string> {
     const Engine* engine = TRY(context.engine());
-    const Response answer = TRY(engine->http().request(
-        "GET", fmt::format("{}/distribution/{}/json", kApi, reference)));
+    const Response answer =
+        TRY(engine->http().request("GET", fmt::format("{}/distribution/{}/json", kApi, reference)));
     if (!answer.ok()) {
       const std::string message = json_member(answer.body, "message");
       return Error::not_found(fmt::format("the digest of {} is not known: {}", reference,
                                           message.empty() ? "the engine did not say why" : message))
-          .fix("Write the digest into the file (image: NAME@sha256:...), or check the name and the "
-               "registry.");
+          .fix(
+              "Write the digest into the file (image: NAME@sha256:...), or check the name and the "
+              "registry.");
     }
     return distribution_digest(answer.body);
   };

@@ -109,8 +109,9 @@ class Canonicaliser {
   void limits(Node& n, std::string_view key) {
     const auto whole = [](const Node* v) { return v == nullptr || v->kind == Node::Kind::kInt; };
     for (const Entry& e : n.entries) {
-      const bool good = e.value.is_map() ? whole(e.value.find("soft")) && whole(e.value.find("hard"))
-                                         : whole(&e.value);
+      const bool good = e.value.is_map()
+                            ? whole(e.value.find("soft")) && whole(e.value.find("hard"))
+                            : whole(&e.value);
       if (good || (lenient_ && e.value.is_map())) continue;
       report_.error(e.value.place, fmt::format("{}.{} must be a whole number", at(key), e.key));
     }
@@ -199,8 +200,8 @@ class Canonicaliser {
     if (name == nullptr) {
       n.set("name", old_name);
     } else if (name->text != old_name.text) {
-      report_.error(name->place,
-                    fmt::format("{}: name and external.name conflict; only use name", path_.text()));
+      report_.error(name->place, fmt::format("{}: name and external.name conflict; only use name",
+                                             path_.text()));
     }
   }
 

@@ -73,13 +73,13 @@ class ProjectChecker {
       if (on.empty()) continue;
       const auto service = project_.services.find(on);
       if (service != project_.services.end() && service->second.build) continue;
-      report_.error(place_of(root_, {"services", s.name, "build", "additional_contexts"}),
-                    fmt::format("service \"{}\" declares {} service \"{}\" as additional contexts "
-                                "{}",
-                                s.name,
-                                service == project_.services.end() ? "unknown" : "non-buildable",
-                                on, name),
-                    did_you_mean(on, names_of(project_.services)));
+      report_.error(
+          place_of(root_, {"services", s.name, "build", "additional_contexts"}),
+          fmt::format("service \"{}\" declares {} service \"{}\" as additional contexts "
+                      "{}",
+                      s.name, service == project_.services.end() ? "unknown" : "non-buildable", on,
+                      name),
+          did_you_mean(on, names_of(project_.services)));
     }
   }
   void check_health(const Service& s) {
@@ -114,7 +114,8 @@ class ProjectChecker {
                     fmt::format("{}: target {} already mounted as {}", at, target, there->second));
     };
     for (std::size_t i = 0; i < s.tmpfs.size(); ++i) {
-      add(s.tmpfs[i].substr(0, s.tmpfs[i].find(':')), fmt::format("services.{}.tmpfs[{}]", s.name, i),
+      add(s.tmpfs[i].substr(0, s.tmpfs[i].find(':')),
+          fmt::format("services.{}.tmpfs[{}]", s.name, i),
           place_of(root_, {"services", s.name, "tmpfs", s.tmpfs[i]}));
     }
     for (std::size_t i = 0; i < s.volumes.size(); ++i) {
@@ -258,9 +259,9 @@ class ProjectChecker {
          {std::pair{s.scale, "scale"},
           std::pair{s.deploy ? s.deploy->replicas : std::nullopt, "deploy.replicas"}}) {
       if (!count || *count >= 0) continue;
-      report_.error(place_of(root_, {"services", s.name, "scale"}),
-                    fmt::format("services.{}.{}: must be greater than or equal to 0", s.name,
-                                attribute));
+      report_.error(
+          place_of(root_, {"services", s.name, "scale"}),
+          fmt::format("services.{}.{}: must be greater than or equal to 0", s.name, attribute));
     }
     const int scale = s.scale ? *s.scale : s.deploy && s.deploy->replicas ? *s.deploy->replicas : 1;
     if (!s.container_name.empty() && scale > 1) {

@@ -77,8 +77,8 @@ void check_watch(const Entry& service, Report& report) {
   for (const Node& w : watch->items) {
     const Node* path = w.find("path");
     if (path == nullptr || !path->text.empty()) continue;
-    report.error(path->place,
-                 fmt::format("services.{}.develop.watch.[].path: value can't be blank", service.key));
+    report.error(path->place, fmt::format("services.{}.develop.watch.[].path: value can't be blank",
+                                          service.key));
   }
 }
 

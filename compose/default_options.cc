@@ -39,6 +39,11 @@ LoadOptions default_load_options() {
     // Whatever else hinders a look at it, reading it will say.
     return std::filesystem::is_directory(status) ? FileKind::kDirectory : FileKind::kFile;
   };
+  options.real_path = [](const std::string& path) {
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(path, error);
+    return error ? path : real.string();
+  };
   return options;
 }
 

@@ -74,9 +74,15 @@ class Discovery {
     const bool given = !paths.empty();
     if (!given) {
       if (const std::string* disable = variable("COMPOSE_DISABLE_ENV_FILE")) {
-        if (*disable == "1" || *disable == "true" || *disable == "True" || *disable == "TRUE" ||
-            *disable == "t" || *disable == "T") {
-          return ok_status();
+        const auto is = [&](std::initializer_list<std::string_view> words) {
+          return std::find(words.begin(), words.end(), *disable) != words.end();
+        };
+        if (is({"1", "t", "T", "true", "TRUE", "True"})) return ok_status();
+        if (!is({"0", "f", "F", "false", "FALSE", "False"})) {
+          return Error::invalid(
+                     fmt::format("COMPOSE_DISABLE_ENV_FILE must be a boolean, not \"{}\"",
+                                 *disable))
+              .fix("use 1 or 0");
         }
       }
       const std::string directory =

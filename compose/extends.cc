@@ -29,10 +29,6 @@ void ModelLoader::extend_services(Node& document, const Marks& marks, const std:
                                   const Scope& scope) {
   Node* services = document.find("services");
   if (services == nullptr) return;
-  if (!services->is_map()) {
-    report_.error(services->place, "services must be a mapping");
-    return;
-  }
   std::set<std::string> done;
   for (Entry& e : services->entries) {
     std::vector<Visit> visited;
@@ -42,11 +38,6 @@ void ModelLoader::extend_services(Node& document, const Marks& marks, const std:
 
 // Bases first. False after an error.
 bool ModelLoader::extend(const Services& in, Entry& service, std::vector<Visit>& visited) {
-  if (service.value.is_null()) return true;  // validation says it
-  if (!service.value.is_map()) {
-    report_.error(service.value.place, fmt::format("services.{} must be a mapping", service.key));
-    return false;
-  }
   const Node* found = service.value.find("extends");
   if (found == nullptr || in.done->count(service.key) > 0) return true;
   const Visit here{in.path, service.key, service.key_place};

@@ -194,7 +194,7 @@ void describe(V& v, S& s) {
 
 template <typename V, Like<Hook> S>
 void describe(V& v, S& s) {
-  v("command", s.command);
+  v.always("command", s.command);
   v("user", s.user);
   v("privileged", s.privileged);
   v("working_dir", s.working_dir);

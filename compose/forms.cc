@@ -27,9 +27,8 @@ void to_dict(Node* n, Unset unset) {
     for (const Node& item : n->items) {
       const std::size_t equals = item.text.find('=');
       map.set(item.text.substr(0, equals),
-              equals == std::string::npos
-                  ? Node::null(item.place)
-                  : Node::string(item.text.substr(equals + 1), item.place));
+              equals == std::string::npos ? Node::null(item.place)
+                                          : Node::string(item.text.substr(equals + 1), item.place));
     }
     *n = std::move(map);
   }

@@ -40,9 +40,14 @@ void ModelLoader::include_one(Node& document, Node item, const Scope& scope) {
   const std::size_t before = report_.error_count();
   validate_include(item, report_);
   if (report_.error_count() != before) return;
+  for (const Entry& e : item.entries) {
+    if (e.key == "path" || e.key == "env_file" || e.key == "project_directory") continue;
+    report_.warning(e.key_place, fmt::format("include: `{}` means nothing", e.key),
+                    did_you_mean(e.key, {"path", "env_file", "project_directory"}));
+  }
   const Node* paths = item.find("path");
   if (paths == nullptr || paths->items.empty()) {
-    report_.error(item.place, "include: a path is required");
+    report_.warning(item.place, "include: without `path` nothing is included");
     return;
   }
   std::vector<std::string> files;

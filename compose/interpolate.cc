@@ -106,19 +106,22 @@ class Expander {
     if (s.op.empty()) return plain(s.name, offset);
     const std::string* value = lookup_(s.name);
     const bool present = value != nullptr && (s.op.size() == 1 || !value->empty());
+    // The word must be well-formed even where it is not needed.
+    const std::size_t unset = out_.unset.size();
+    std::string word = expand(s.word, word_offset);
+    if (out_.error) return {};
+    const bool needed = (s.op.back() == '+') == present;
+    if (!needed) out_.unset.resize(unset);
     switch (s.op.back()) {
       case '-':
-        return present ? *value : expand(s.word, word_offset);
+        return present ? *value : word;
       case '+':
-        return present ? expand(s.word, word_offset) : std::string();
+        return present ? word : std::string();
       default:
         if (present) return *value;
-        const std::string why = expand(s.word, word_offset);
-        if (!out_.error) {
-          out_.error = {InterpolationError::Kind::kRequired, offset,
-                        fmt::format("required variable {} is missing a value{}{}", s.name,
-                                    why.empty() ? "" : ": ", why)};
-        }
+        out_.error = {InterpolationError::Kind::kRequired, offset,
+                      fmt::format("required variable {} is missing a value{}{}", s.name,
+                                  word.empty() ? "" : ": ", word)};
         return {};
     }
   }

@@ -178,6 +178,8 @@ class JsonPrinter {
       case Node::Kind::kFloat:
         if (n.text.find_first_of("IN") != std::string::npos) {
           append_json_string(out_, n.text);  // JSON has no infinity
+        } else if (n.text.find('e') != std::string::npos) {
+          out_ += float_text(std::strtod(n.text.c_str(), nullptr));  // exponents from 1e21 on
         } else {
           out_ += n.text;
         }

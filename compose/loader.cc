@@ -122,9 +122,9 @@ class Loading {
   }
 
   void set_name(Project& project, const std::vector<ModelLoader::File>& files) {
-    project.name =
-        !found_.explicit_name.empty() ? found_.explicit_name
-                                      : name_from_files(files, found_, options_.interpolate);
+    project.name = !found_.explicit_name.empty()
+                       ? found_.explicit_name
+                       : name_from_files(files, found_, options_.interpolate);
     if (project.name.empty()) {
       report_.error({}, "project name must not be empty",
                     "give one with -p, COMPOSE_PROJECT_NAME or the top-level `name:`",
@@ -142,9 +142,25 @@ class Loading {
     if (options_.resolve_paths) {
       const auto home = found_.environment.find("HOME");
       resolve_paths(root, found_.directory, home == found_.environment.end() ? "" : home->second);
+      follow_watched(root);
     }
     if (options_.normalize) normalize(root, name, found_.environment);
     return true;
+  }
+
+  // What is watched are the files, not the links to them.
+  void follow_watched(Node& root) const {
+    Node* services = root.find("services");
+    if (services == nullptr || !options_.real_path) return;
+    for (Entry& service : services->entries) {
+      Node* develop = service.value.find("develop");
+      Node* watch = develop == nullptr ? nullptr : develop->find("watch");
+      if (watch == nullptr) continue;
+      for (Node& trigger : watch->items) {
+        Node* path = trigger.find("path");
+        if (path != nullptr) path->text = options_.real_path(path->text);
+      }
+    }
   }
 
   void build(Project& project, Node& root) {

@@ -40,6 +40,8 @@ struct LoadOptions {
   // Defaults read the real file system. "-" reads standard input.
   std::function<Result<std::string>(const std::string& path)> read_file;
   std::function<FileKind(const std::string& path)> file_kind;
+  // Follows symbolic links; of what does not exist the path itself. Absent: nothing is followed.
+  std::function<std::string(const std::string& path)> real_path;
 };
 
 // The process environment and working directory filled in.

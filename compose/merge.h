@@ -1,6 +1,6 @@
-// Puts a later tree over an earlier one, attribute by attribute: Compose Specification, "Merge". The
-// later one may be in any of the short forms; the earlier one is in canonical form (canonical.h) as
-// far as it has been read.
+// Puts a later tree over an earlier one, attribute by attribute: Compose Specification, "Merge".
+// The later one may be in any of the short forms; the earlier one is in canonical form
+// (canonical.h) as far as it has been read.
 #pragma once
 
 #include <string>

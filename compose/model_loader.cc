@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "compose/canonical.h"
+#include "compose/paths.h"
 #include "compose/substitute.h"
 #include "compose/validate.h"
 #include "compose/yaml_tree.h"

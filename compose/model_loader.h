@@ -1,6 +1,6 @@
-// Files to one canonical tree. Each document in order: it is interpolated, its services get what they
-// extend, included projects are imported, it is merged over what was read so far, and the result is
-// validated and brought into long form.
+// Files to one canonical tree. Each document in order: it is interpolated, its services get what
+// they extend, included projects are imported, it is merged over what was read so far, and the
+// result is validated and brought into long form.
 #pragma once
 
 #include <map>
@@ -80,7 +80,7 @@ class ModelLoader {
   const LoadOptions& options_;
   Sources& sources_;
   Report& report_;
-  std::vector<std::string> including_;    // files on the way here
+  std::vector<std::string> including_;        // files on the way here
   std::map<std::string, Extended> extended_;  // by path
 };
 

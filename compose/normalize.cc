@@ -54,7 +54,8 @@ void imply_dependencies(Node& s) {
   if (const Node* links = s.find("links")) {
     for (const Node& link : Node(*links).items) {
       const std::size_t colon = link.text.find(':');
-      const bool alias = colon != std::string::npos && link.text.find(':', colon + 1) == std::string::npos;
+      const bool alias =
+          colon != std::string::npos && link.text.find(':', colon + 1) == std::string::npos;
       depend(s, alias ? link.text.substr(0, colon) : link.text, true, link.place);
     }
   }

@@ -1,6 +1,6 @@
 // What the files leave to convention, filled into the canonical tree: names, the default network,
-// dependencies that follow from links and shared namespaces, cleaned mount targets, values that come
-// from the project's environment.
+// dependencies that follow from links and shared namespaces, cleaned mount targets, values that
+// come from the project's environment.
 #pragma once
 
 #include <string>

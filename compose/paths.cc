@@ -75,7 +75,7 @@ class Resolver {
     if (n == nullptr || !n->is_string() || n->text.empty()) return;
     std::string text = n->text;
     if (text[0] == '~' && !home_.empty()) text = home_ + "/" + text.substr(1);
-    const bool windows = text.size() > 2 && text[1] == ':' && text[2] == '\\';
+    const bool windows = text.size() > 2 && text[1] == ':' && (text[2] == '\\' || text[2] == '/');
     // Absolute paths stay as they were written.
     if (windows || text.rfind("\\\\", 0) == 0) return;
     n->text = text[0] == '/' && n->text[0] == '/' ? text : join_path(directory_, text);

@@ -86,6 +86,28 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return static_cast<std::int64_t>(negative ? 0U - magnitude : magnitude);
 }
 
+bool is_timestamp(std::string_view t) {
+  if (t.size() < 8 || t.find_first_not_of("0123456789-:.TtZz+ ") != std::string::npos) return false;
+  std::size_t i = 0;
+  while (i < t.size() && is_digit(t[i])) ++i;
+  if (i != 4 || t[i] != '-') return false;
+  const std::size_t second = t.find('-', 5);
+  return second != std::string::npos && second > 5 && second <= 7 && second + 1 < t.size() &&
+         is_digit(t[second + 1]);
+}
+
+std::string printed_float(double value) {
+  if (value == 0) return std::signbit(value) ? "-0" : "0";
+  const double magnitude = std::fabs(value);
+  if (!std::isfinite(value) || (magnitude >= 1e-4 && magnitude < 1e6)) {
+    return shortest(value);
+  }
+  char buffer[64];
+  const auto r =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific);
+  return {buffer, r.ptr};
+}
+
 std::string float_text(double value) { return shortest(value); }
 std::string float_text(float value) { return shortest(value); }
 
@@ -100,8 +122,13 @@ Node resolve_plain_scalar(std::string_view text, Place place) {
   if (is_digit(c) || c == '-' || c == '+' || c == '.') {
     if (const auto i = parse_integer(text)) return Node::integer(*i, place);
     if (looks_like_float(text)) {
+      std::uint64_t large = 0;  // beyond the signed integers
+      const auto r = std::from_chars(text.data(), text.data() + text.size(), large);
+      if (r.ec == std::errc() && r.ptr == text.data() + text.size() && c != '0') {
+        return Node::scalar(Kind::kFloat, std::to_string(large), place);
+      }
       const double value = std::strtod(std::string(text).c_str(), nullptr);
-      return Node::scalar(Kind::kFloat, float_text(value), place);
+      return Node::scalar(Kind::kFloat, printed_float(value), place);
     }
     if (one_of(text, {".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"})) {
       return Node::scalar(Kind::kFloat, "+Inf", place);

@@ -1,9 +1,10 @@
-// The table of schema.cc. "[section]" opens a map with fixed keys ("+": and x-*, "*": and any other),
-// "name := shape" names a shape, "key shape" is a key, "key! shape" one that must be there. Shapes: any
-// null bool int number string, list(SHAPE), set(SHAPE) for a list without repetition, map(SHAPE),
-// names(SHAPE) for a map whose keys are names, @section, $name, 'word' for one allowed string,
-// SHAPE | SHAPE. "cast-int", "cast-number" and "cast-bool" turn strings into that kind, int<1,9> has
-// bounds, of which either may be absent, and string~check is checked by the function of that name.
+// The table of schema.cc. "[section]" opens a map with fixed keys ("+": and x-*, "*": and any
+// other), "name := shape" names a shape, "key shape" is a key, "key! shape" one that must be there.
+// Shapes: any null bool int number string, list(SHAPE), set(SHAPE) for a list without repetition,
+// map(SHAPE), names(SHAPE) for a map whose keys are names, @section, $name, 'word' for one allowed
+// string, SHAPE | SHAPE. "cast-int", "cast-number" and "cast-bool" turn strings into that kind,
+// int<1,9> has bounds, of which either may be absent, and string~check is checked by the function
+// of that name.
 #pragma once
 
 #include <string_view>
@@ -34,7 +35,7 @@ secrets       names(@secret)
 configs       names(@config)
 models        map(@model)
 
-[include]
+[include *]
 path              list(string)
 env_file          list(string)
 project_directory string

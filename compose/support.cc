@@ -15,7 +15,11 @@ struct Unsupported {
 };
 
 constexpr Unsupported kUnsupported[] = {
-    {"services.*.blkio_config", ""},
+    {"services.*.blkio_config.weight_device", ""},
+    {"services.*.blkio_config.device_read_bps", ""},
+    {"services.*.blkio_config.device_read_iops", ""},
+    {"services.*.blkio_config.device_write_bps", ""},
+    {"services.*.blkio_config.device_write_iops", ""},
     {"services.*.cpu_count", "it is for Windows"},
     {"services.*.cpu_percent", "it is for Windows"},
     {"services.*.cpu_rt_period", ""},
@@ -33,7 +37,6 @@ constexpr Unsupported kUnsupported[] = {
     {"services.*.deploy.restart_policy.delay", ""},
     {"services.*.deploy.restart_policy.window", ""},
     {"services.*.develop", ""},
-    {"services.*.external_links", ""},
     {"services.*.gpus", ""},
     {"services.*.isolation", "it is for Windows"},
     {"services.*.models", ""},
@@ -44,7 +47,6 @@ constexpr Unsupported kUnsupported[] = {
     {"services.*.runtime", ""},
     {"services.*.storage_opt", ""},
     {"services.*.use_api_socket", ""},
-    {"services.*.userns_mode", ""},
     {"services.*.volumes.*.consistency", "it is for Docker Desktop on macOS"},
     {"services.*.build.cache_to", ""},
     {"services.*.build.entitlements", ""},

@@ -48,8 +48,7 @@ std::optional<std::string> target(const Node& n, const char* what, const Path& p
                                   Report& report) {
   const Node* target = n.find("target");
   if (target != nullptr && target->is_string()) return target->text;
-  report.error(n.place,
-               fmt::format("service {} {} is missing a mount target", what, path.text()),
+  report.error(n.place, fmt::format("service {} {} is missing a mount target", what, path.text()),
                "say `target:`, the path inside the container");
   return std::nullopt;
 }
@@ -86,17 +85,25 @@ std::optional<std::string> env_file(const Node& n, const Path& path, Report& rep
 using Table = std::unordered_map<std::string_view, KeyOf>;
 
 const Table& service_lists() {
-  static const Table table{
-      {"annotations", before_equals}, {"cap_add", before_equals},
-      {"cap_drop", before_equals},    {"configs", config},
-      {"devices", device},            {"dns", before_equals},
-      {"dns_opt", before_equals},     {"dns_search", before_equals},
-      {"env_file", env_file},         {"environment", before_equals},
-      {"expose", expose},             {"labels", before_equals},
-      {"links", before_equals},       {"ports", port},
-      {"profiles", before_equals},    {"secrets", secret},
-      {"sysctls", before_equals},     {"tmpfs", before_equals},
-      {"volumes", mount}};
+  static const Table table{{"annotations", before_equals},
+                           {"cap_add", before_equals},
+                           {"cap_drop", before_equals},
+                           {"configs", config},
+                           {"devices", device},
+                           {"dns", before_equals},
+                           {"dns_opt", before_equals},
+                           {"dns_search", before_equals},
+                           {"env_file", env_file},
+                           {"environment", before_equals},
+                           {"expose", expose},
+                           {"labels", before_equals},
+                           {"links", before_equals},
+                           {"ports", port},
+                           {"profiles", before_equals},
+                           {"secrets", secret},
+                           {"sysctls", before_equals},
+                           {"tmpfs", before_equals},
+                           {"volumes", mount}};
   return table;
 }
 

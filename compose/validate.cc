@@ -129,8 +129,8 @@ bool has_period(const std::string& text) {
 }
 
 bool has_pull_policy(const std::string& text) {
-  for (const char* word : {"always", "never", "build", "if_not_present", "missing", "refresh",
-                           "daily", "weekly"}) {
+  for (const char* word :
+       {"always", "never", "build", "if_not_present", "missing", "refresh", "daily", "weekly"}) {
     if (text.find(word) != std::string::npos) return true;
   }
   return has_period(text);
@@ -199,10 +199,10 @@ class Validator {
   void map(const Node& node, const Alternative& a) {
     for (const Entry& e : node.entries) {
       if (a.names && !is_object_name(e.key)) {
-        report_.error(e.key_place,
-                      fmt::format("{} additional properties '{}' not allowed", path_.plain_text(),
-                                  e.key),
-                      "a name consists of letters, digits, '.', '_' and '-'");
+        report_.error(
+            e.key_place,
+            fmt::format("{} additional properties '{}' not allowed", path_.plain_text(), e.key),
+            "a name consists of letters, digits, '.', '_' and '-'");
       }
       const auto step = path_.enter(e.key);
       walk(e.value, *a.item);
@@ -213,14 +213,15 @@ class Validator {
     std::unordered_map<std::string, std::size_t> seen;
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       const Node& item = list.items[i];
-      const std::string content =
-          item.is_scalar() ? fmt::format("{} {}", static_cast<int>(item.kind), item.text)
-                           : print_json(item);
+      const std::string content = item.is_scalar()
+                                      ? fmt::format("{} {}", static_cast<int>(item.kind), item.text)
+                                      : print_json(item);
       const auto [first, inserted] = seen.emplace(content, i);
       if (inserted) continue;
-      report_.error(item.place, fmt::format("{} items at {} and {} are equal", path_.plain_text(),
-                                            first->second, i),
-                    "say it once");
+      report_.error(
+          item.place,
+          fmt::format("{} items at {} and {} are equal", path_.plain_text(), first->second, i),
+          "say it once");
       return;
     }
   }

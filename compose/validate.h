@@ -1,6 +1,6 @@
 // Checks a tree against the schema: kinds of values, unknown and missing keys, names, repetitions.
-// The tree is what has been read so far, merged, so that a key which one file leaves out may stand in
-// an earlier one.
+// The tree is what has been read so far, merged, so that a key which one file leaves out may stand
+// in an earlier one.
 #pragma once
 
 #include "compose/node.h"

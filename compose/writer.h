@@ -9,8 +9,8 @@ namespace stack::compose {
 enum class Style {
   kModel,  // JSON that loads to the same model: some empty objects and null commands are shown
   kJson,   // `config --format json` as Docker Compose prints it: no x-* below the top, no models
-  kYaml,  // `config`
-  kHash,  // the bytes that Docker Compose hashes: no x-*, its own spelling of some keys
+  kYaml,   // `config`
+  kHash,   // the bytes that Docker Compose hashes: no x-*, its own spelling of some keys
 };
 
 Node write(const Project& project, Style style);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/utf8.h"
 #include "compose/scalar.h"
 
 namespace stack::compose {
@@ -14,7 +15,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_old_boolean(const std::string& t) {
   for (const char* word : {"y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No",
-                           "NO", "off", "Off", "OFF", "<<"}) {
+                           "NO", "off", "Off", "OFF"}) {
     if (t == word) return true;
   }
   return false;
@@ -39,17 +40,6 @@ bool is_base60(const std::string& t) {
   return groups && i == t.size();
 }
 
-// 2001-02-03, 2001-2-3T4:5:6Z
-bool is_timestamp(const std::string& t) {
-  if (t.size() < 8 || t.find_first_not_of("0123456789-:.TtZz+ ") != std::string::npos) return false;
-  std::size_t i = 0;
-  while (i < t.size() && is_digit(t[i])) ++i;
-  if (i != 4 || t[i] != '-') return false;
-  const std::size_t second = t.find('-', 5);
-  return second != std::string::npos && second > 5 && second <= 7 && second + 1 < t.size() &&
-         is_digit(t[second + 1]);
-}
-
 bool is_control(unsigned char u) { return u < 0x20 || u == 0x7F; }
 
 bool plain_allowed(const std::string& t) {
@@ -65,9 +55,21 @@ bool plain_allowed(const std::string& t) {
   return true;
 }
 
+// Beyond the basic plane: printed as an escape, as Docker Compose does.
+bool has_astral(const std::string& t) {
+  return std::any_of(t.begin(), t.end(),
+                     [](char c) { return static_cast<unsigned char>(c) >= 0xF0; });
+}
+
 std::string double_quoted(const std::string& t) {
   std::string out = "\"";
-  for (const char c : t) {
+  for (std::size_t i = 0; i < t.size(); ++i) {
+    const char c = t[i];
+    if (static_cast<unsigned char>(c) >= 0xF0) {
+      out += fmt::format("\\U{:08X}", static_cast<std::uint32_t>(utf8::next(t, i)));
+      --i;
+      continue;
+    }
     switch (c) {
       case '"':
         out += "\\\"";
@@ -206,9 +208,10 @@ class YamlPrinter {
 
   void string(const std::string& t, int indent) {
     const bool breaks = t.find('\n') != std::string::npos;
-    const bool special = std::any_of(t.begin(), t.end(), [](char c) {
-      return c != '\n' && c != '\t' && is_control(static_cast<unsigned char>(c));
-    });
+    const bool special =
+        has_astral(t) || std::any_of(t.begin(), t.end(), [](char c) {
+          return c != '\n' && c != '\t' && is_control(static_cast<unsigned char>(c));
+        });
     if (breaks && !special && t.find(" \n") == std::string::npos && t.back() != ' ') {
       literal(t, indent);
       return;

@@ -64,13 +64,18 @@ class TreeBuilder : public YAML::EventHandler {
                 const std::string& value) override {
     const bool plain = tag == "?";
     Node n;
-    if (plain || tag == "!reset" || tag == "!override" || tag == "tag:yaml.org,2002:int" ||
-        tag == "tag:yaml.org,2002:float" || tag == "tag:yaml.org,2002:bool") {
+    if (plain || ((tag == "!reset" || tag == "!override") && !is_quoted(mark)) ||
+        tag == "tag:yaml.org,2002:int" || tag == "tag:yaml.org,2002:float" ||
+        tag == "tag:yaml.org,2002:bool") {
       n = resolve_plain_scalar(value, place(mark));
     } else {
       n = Node::string(value, place(mark));
     }
     n.tag = tag_of(tag);
+    if (plain && is_timestamp(value) && !in_extension()) {
+      report_.error(n.place, fmt::format("{}: {} is a time to YAML", path(), value),
+                    fmt::format("write \"{}\" to use it as a string", value));
+    }
     add({std::move(n), plain}, anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -170,7 +175,7 @@ class TreeBuilder : public YAML::EventHandler {
           report_.error(i.place, "map merge requires map or sequence of maps as the value");
         }
       }
-    } else if (!source.is_null()) {
+    } else {
       report_.error(source.place, "map merge requires map or sequence of maps as the value");
     }
   }
@@ -202,7 +207,10 @@ class TreeBuilder : public YAML::EventHandler {
       if (item.node.is_null() && item.node.place.line != key.place.line) {
         item.node.place = key.place;
       }
-      if (key.merge) {
+      if (key.merge && !f.merges.empty()) {
+        report_.error(key.place, "mapping key \"<<\" already defined",
+                      "merge several maps with a list: <<: [*a, *b]");
+      } else if (key.merge) {
         f.merges.push_back(std::move(item.node));
       } else if (key.usable && is_new(f, key)) {
         f.node.entries.push_back({key.text, key.place, std::move(item.node)});
@@ -243,6 +251,20 @@ class TreeBuilder : public YAML::EventHandler {
     report_.error(key.place, fmt::format("line {}: mapping key \"{}\" already defined at line {}",
                                          key.place.line, key.text, first->line));
     return false;
+  }
+
+  // Of a scalar that has a tag, at which it begins.
+  bool is_quoted(const YAML::Mark& mark) const {
+    const Place at = place(mark);
+    const std::string_view line = report_.sources().line(at);
+    const std::size_t tag = std::min(static_cast<std::size_t>(at.column) - 1, line.size());
+    const std::size_t begin = line.find_first_not_of(" \t", line.find_first_of(" \t", tag));
+    return begin != std::string_view::npos && (line[begin] == '"' || line[begin] == '\'');
+  }
+
+  bool in_extension() const {
+    return std::any_of(stack_.begin(), stack_.end(),
+                       [](const Frame& f) { return f.key && f.key->text.starts_with("x-"); });
   }
 
   // "in services.a" or "at top level".
@@ -334,7 +356,9 @@ std::vector<Node> parse_yaml(const std::string& text, std::int32_t file, Report&
       builder.begin();
       if (!parser.HandleNextDocument(builder)) break;
       std::optional<Node> root = builder.take();
-      if (root && !root->is_null()) documents.push_back(std::move(*root));
+      // Nothing at all is no document; nothing after a mark is one.
+      const bool marked = text.starts_with("---") || text.find("\n---") != std::string::npos;
+      if (root && (marked || !root->is_null())) documents.push_back(std::move(*root));
     }
   } catch (const YAML::Exception& e) {
     Place at{file, e.mark.line + 1, e.mark.column + 1};

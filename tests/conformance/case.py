@@ -3,6 +3,7 @@
 A case is one topic in one file:
 
     What it is about, in a sentence or two.
+    % Why stack differs from Docker Compose on purpose, if it does; then the case passes as long as it differs.
     $ --profile dev config --services          command lines; what follows `stack`, or `docker compose`
     $ cd sub; A=1 -f - config < in.yaml        optional: a directory, variables, standard input
     -- compose.yaml --
@@ -67,6 +68,7 @@ class Case:
     path: Path
     about: str
     commands: list
+    deviation: str
     files: list  # (path, text or None for a directory, symbolic link's target or None)
 
     @property
@@ -87,7 +89,7 @@ class Case:
 
     @staticmethod
     def parse(path, text):
-        about, commands, files = [], [], []
+        about, commands, files, deviation = [], [], [], []
         body = None
         for line in text.splitlines(keepends=True):
             if match := SECTION.match(line.rstrip("\n")):
@@ -95,11 +97,13 @@ class Case:
                 files.append((match, body))
             elif body is not None:
                 body.append(line)
+            elif line.startswith("% "):
+                deviation.append(line[2:].strip())
             elif line.startswith("$ "):
                 commands.append(Command.parse(line[2:].strip()))
             else:
                 about.append(line)
-        case = Case(path, "".join(about).strip(), commands, [])
+        case = Case(path, "".join(about).strip(), commands, " ".join(deviation), [])
         for match, lines in files:
             content = "".join(lines)
             if match["escaped"]:
