@@ -133,7 +133,16 @@ class Canonicaliser {
       // With variables in it the list stays as it is.
       if (lenient_ && item.text.find('$') != std::string::npos) return;
       for (Node& p : parse_port(item, path, report_)) out.push_back(std::move(p));
+      if (ports_ + out.size() > kMaxPorts) {
+        report_.error(n.place,
+                      fmt::format("{}.ports: the ranges of this file are more than {} ports",
+                                  path_.text(), kMaxPorts),
+                      {}, "too-large");
+        out.clear();
+        break;
+      }
     }
+    ports_ += out.size();
     n.items = std::move(out);
   }
 
@@ -193,9 +202,11 @@ class Canonicaliser {
     const Node old_name = old == nullptr ? Node::null(place) : *old;
     *e = Node::boolean(true, place);
     if (old_name.is_null()) return;
-    report_.warning(place, fmt::format("{}: external.name is deprecated. Please set name and "
-                                       "external: true",
-                                       path_.text()));
+    report_.warning(place,
+                    fmt::format("{}: external.name is deprecated. Please set name and "
+                                "external: true",
+                                path_.text()),
+                    {}, "deprecated");
     const Node* name = n.find("name");
     if (name == nullptr) {
       n.set("name", old_name);
@@ -205,14 +216,19 @@ class Canonicaliser {
     }
   }
 
+  // All of TCP and UDP, and some more; a range becomes a node for each of its ports.
+  static constexpr std::size_t kMaxPorts = 150'000;
+
   bool lenient_;
   Report& report_;
   Path path_;
+  std::size_t ports_ = 0;
 };
 
 }  // namespace
 
 void canonicalise(Node& root, bool lenient, Report& report) {
+  const Report::Pass pass(report, "bad-value");
   Canonicaliser(lenient, report).file(root);
 }
 

@@ -9,6 +9,7 @@ namespace {
 // secrets, configs: one source, unless external.
 void check_file_source(const Entry& e, std::string_view kind,
                        std::initializer_list<std::string_view> sources, Report& report) {
+  if (report.damaged(kind, e.key)) return;
   std::string list;
   std::size_t count = 0;
   for (const std::string_view s : sources) {

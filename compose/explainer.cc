@@ -149,6 +149,16 @@ class Explainer {
   // not.
   void replaced(const std::string& path, Place place, std::vector<ValueOrigin>& origins) {
     std::set<const Trace::Loss*> seen;
+    if (!any_loss(place)) {
+      // Perhaps something around it was replaced as a whole.
+      for (std::size_t end = path.find_last_of(".["); end != std::string::npos && end > 0;
+           end = path.find_last_of(".[", end - 1)) {
+        const Node* around = find_path(traced_.root, path.substr(0, end));
+        if (around == nullptr || !any_loss(around->place)) continue;
+        return replaced(path.substr(0, end), around->place, origins);
+      }
+      return;
+    }
     for (;;) {
       const Trace::Loss* next = nullptr;
       for (const Trace::Loss& loss : traced_.trace.losses()) {
@@ -163,6 +173,12 @@ class Explainer {
       origins.push_back(file_origin(next->place, next->value));
       place = next->place;
     }
+  }
+
+  bool any_loss(Place place) const {
+    const auto& losses = traced_.trace.losses();
+    return std::any_of(losses.begin(), losses.end(),
+                       [&](const Trace::Loss& loss) { return same(loss.by, place); });
   }
 
   ValueOrigin file_origin(Place place, std::string value) const {

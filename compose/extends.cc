@@ -12,123 +12,156 @@
 namespace stack::compose {
 namespace {
 
+constexpr std::size_t kMaxDepth = 200;         // of services that extend services that extend ...
+constexpr std::size_t kMaxCopied = 2'000'000;  // nodes: thousands of services on one large base
+
 std::vector<std::string> service_names(const Node& services) {
   std::vector<std::string> names;
   for (const Entry& e : services.entries) names.push_back(e.key);
   return names;
 }
 
-std::string home_of(const StringMap& environment) {
-  const auto it = environment.find("HOME");
-  return it == environment.end() ? "" : it->second;
+}  // namespace
+
+ModelLoader::Services::Services(Node* services, const Marks& its_marks, std::string its_path,
+                                Scope its_scope)
+    : map(services), marks(its_marks), path(std::move(its_path)), scope(std::move(its_scope)) {
+  if (map == nullptr) return;
+  for (std::size_t i = 0; i < map->entries.size(); ++i) index.emplace(map->entries[i].key, i);
 }
 
-}  // namespace
+Entry* ModelLoader::Services::find(const std::string& name) {
+  const auto it = index.find(name);
+  return it == index.end() ? nullptr : &map->entries[it->second];
+}
 
 void ModelLoader::extend_services(Node& document, const Marks& marks, const std::string& path,
                                   const Scope& scope) {
   Node* services = document.find("services");
   if (services == nullptr) return;
-  std::set<std::string> done;
+  const Report::Pass pass(report_, "extends");
+  const auto extends = [](const Entry& e) { return e.value.find("extends") != nullptr; };
+  if (std::none_of(services->entries.begin(), services->entries.end(), extends)) return;
+  Services in(services, marks, path, scope);
   for (Entry& e : services->entries) {
     std::vector<Visit> visited;
-    if (!extend({services, &marks, &done, path, scope}, e, visited)) return;
+    extend(in, e, visited);
   }
 }
 
-// Bases first. False after an error.
-bool ModelLoader::extend(const Services& in, Entry& service, std::vector<Visit>& visited) {
+// Bases first. After an error the service goes without what it could not get.
+void ModelLoader::extend(Services& in, Entry& service, std::vector<Visit>& visited) {
   const Node* found = service.value.find("extends");
-  if (found == nullptr || in.done->count(service.key) > 0) return true;
+  if (found == nullptr || in.done.contains(service.key)) return;
   const Visit here{in.path, service.key, service.key_place};
   const bool circular = std::find(visited.begin(), visited.end(), here) != visited.end();
-  visited.push_back(here);
-  if (circular) {
-    std::string way;
-    for (const Visit& v : visited) {
-      way += fmt::format("\n  {}{} in {}", way.empty() ? "" : "extends ", v.service, v.file);
+  if (circular || visited.size() >= kMaxDepth) {
+    std::string way = circular ? "Circular reference:" : "extends goes through too many services";
+    for (std::size_t i = 0; circular && i <= visited.size(); ++i) {
+      const Visit& v = i < visited.size() ? visited[i] : here;
+      way += fmt::format("\n  {}{} in {}", i == 0 ? "" : "extends ", v.service, v.file);
     }
-    report_.error(found->place, "Circular reference:" + way);
-    return false;
+    report_.error(found->place, way);
+    report_.damage("");
+    return;
   }
   Node extends = *found;
   wrap(extends, "service");
-  const Node* base_name = extends.find("service");
-  if (base_name == nullptr || !base_name->is_string()) {
-    report_.error(extends.place, fmt::format("services.{}: extends.{}.service is required",
-                                             service.key, service.key));
-    return false;
+  const std::optional<Base> base = find_base(in, service, extends);
+  if (!base) {
+    report_.damage("services." + service.key);
+    service.value.erase("extends");
+    in.done.insert(service.key);
+    return;
   }
-  const Node* file = extends.find("file");
-  Services base_in = in;
-  if (file != nullptr && !file->is_null()) {
-    base_in.path = join_path(in.scope.directory, file->text);
-    base_in.scope.directory = directory_of(base_in.path);
-    Extended* other = other_file(base_in.path, base_in.scope, file->place);
-    if (other == nullptr) return false;
-    base_in.map = other->model.find("services");
-    base_in.marks = &other->marks;
-    base_in.done = &other->done;
-  }
-  Entry* base = nullptr;
-  if (base_in.map != nullptr) {
-    for (Entry& e : base_in.map->entries) {
-      if (e.key == base_name->text) base = &e;
-    }
-  }
-  if (base == nullptr) {
-    report_.error(
-        base_name->place,
-        fmt::format("cannot extend service \"{}\" in {}: service \"{}\" not found{}", service.key,
-                    in.path, base_name->text, file != nullptr ? " in " + file->text : ""),
-        base_in.map == nullptr ? "" : did_you_mean(base_name->text, service_names(*base_in.map)));
-    return false;
-  }
-  if (!extend(base_in, *base, visited)) return false;
+  visited.push_back(here);
+  extend(*base->in, *base->service, visited);
   visited.pop_back();
+  if (report_.damaged("services", base->service->key)) report_.damage("services." + service.key);
+  if (!grow(count_nodes(base->service->value), extends.place)) return;
 
-  Node result = base->value;
-  if (!result.is_map()) result = Node::map(base->value.place);
-  if (file != nullptr) {
-    resolve_service_paths(result, base_in.scope.directory, home_of(*in.scope.environment));
+  Node result = base->service->value;
+  if (!result.is_map()) result = Node::map(result.place);
+  if (base->other_file) {
+    resolve_service_paths(result, base->in->scope.directory, home_of(*in.scope.environment));
   }
-  erase_marked(result, service.key, *in.marks);
+  erase_marked(result, service.key, in.marks, report_);
   result.place = service.value.place;
   merge_service(result, std::move(service.value), service.key, report_);
   result.erase("extends");
   service.value = std::move(result);
-  in.done->insert(service.key);
-  return true;
+  in.done.insert(service.key);
 }
 
-// Another file in long form, read once. Its `include` is not followed, and it need not be a whole
-// project: what is made of it is validated.
-ModelLoader::Extended* ModelLoader::other_file(const std::string& path, const Scope& scope,
-                                               Place at) {
-  const auto known = extended_.find(path);
-  if (known != extended_.end()) return &known->second;
-  const FileKind kind = options_.file_kind(path);
-  if (kind != FileKind::kFile) {
-    report_.error(at, kind == FileKind::kAbsent
-                          ? fmt::format("open {}: no such file or directory", path)
-                          : fmt::format("read {}: is a directory", path));
-    return nullptr;
+std::optional<ModelLoader::Base> ModelLoader::find_base(Services& in, const Entry& service,
+                                                        const Node& extends) {
+  const Node* name = extends.find("service");
+  if (name == nullptr || !name->is_string()) {
+    report_.error(extends.place, fmt::format("services.{}: extends.{}.service is required",
+                                             service.key, service.key));
+    return std::nullopt;
   }
-  File file = open(path, sources_.chain("extended at " + sources_.text_of(at), at), at);
-  Extended extended;
-  extended.model = Node::map();
+  Base base{&in, nullptr, false};
+  const Node* file = extends.find("file");
+  if (file != nullptr && !file->is_null()) {
+    const std::string path = join_path(in.scope.directory, file->text);
+    Scope scope = in.scope;
+    scope.directory = directory_of(path);
+    base.other_file = true;
+    base.in = other_file(path, service.key, scope, file->place);
+    if (base.in == nullptr) return std::nullopt;
+  }
+  base.service = base.in->find(name->text);
+  if (base.service != nullptr) return base;
+  report_.error(
+      name->place,
+      fmt::format("cannot extend service \"{}\" in {}: service \"{}\" not found{}", service.key,
+                  in.path, name->text, base.other_file ? " in " + file->text : ""),
+      base.in->map == nullptr ? "" : did_you_mean(name->text, service_names(*base.in->map)));
+  return std::nullopt;
+}
+
+// Counts copied nodes; false, reported once, when there are too many.
+bool ModelLoader::grow(std::size_t nodes, Place at) {
+  const bool was_good = copied_ <= kMaxCopied;
+  copied_ += nodes;
+  if (copied_ <= kMaxCopied) return true;
+  if (was_good) {
+    report_.error(at, fmt::format("extends copies more than {} values", kMaxCopied), {},
+                  "too-large");
+    report_.damage("");
+  }
+  return false;
+}
+
+// Another file in long form, read once; null when it cannot be read. Its `include` is not followed,
+// and it need not be a whole project: what is made of it is validated.
+ModelLoader::Services* ModelLoader::other_file(const std::string& path, const std::string& service,
+                                               const Scope& scope, Place at) {
+  const auto [known, inserted] = extended_.try_emplace(path);
+  Extended& extended = known->second;
+  if (!inserted) return extended.services ? &*extended.services : nullptr;
   const std::size_t before = report_.error_count();
+  File file =
+      open(path,
+           sources_.chain(
+               fmt::format("extended by service {} at {}", service, sources_.text_of(at)), at),
+           at);
   for (Node& document : file.documents) {
     extended.marks = take_marks(document);
-    if (!interpolate_values(document, scope)) return nullptr;
-    erase_marked(extended.model, extended.marks);
-    merge_file(extended.model, std::move(document), report_);
-    deduplicate(extended.model, report_);
-    canonicalise(extended.model, !options_.interpolate, report_);
-    deduplicate(extended.model, report_);
+    pass(document, [&] { interpolate_values(document, scope); });
+    erase_marked(extended.model, extended.marks, report_);
+    pass(extended.model, [&] {
+      merge_file(extended.model, std::move(document), report_);
+      deduplicate(extended.model, report_);
+      canonicalise(extended.model, !options_.interpolate, report_);
+      deduplicate(extended.model, report_);
+    });
   }
-  if (report_.error_count() != before) return nullptr;
-  return &extended_.emplace(path, std::move(extended)).first->second;
+  Node* services = extended.model.find("services");
+  // Of a file that could not be read nothing is known.
+  if (services == nullptr && report_.error_count() != before) return nullptr;
+  return &extended.services.emplace(services, extended.marks, path, scope);
 }
 
 }  // namespace stack::compose

@@ -8,15 +8,13 @@
 #include "compose/forms.h"
 #include "compose/model_loader.h"
 #include "compose/paths.h"
+#include "compose/trace.h"
 #include "compose/validate.h"
 
 namespace stack::compose {
 namespace {
 
-std::string home_of(const StringMap& environment) {
-  const auto it = environment.find("HOME");
-  return it == environment.end() ? "" : it->second;
-}
+constexpr std::size_t kMaxDepth = 100;  // of files that include files that include ...
 
 }  // namespace
 
@@ -26,11 +24,18 @@ void ModelLoader::include(Node& document, const Scope& scope) {
   const Node items = *list;
   document.erase("include");
   if (items.is_null()) return;
+  const Report::Pass pass(report_, "include");
   if (!items.is_list()) {
-    report_.error(items.place, "`include` must be a list");
+    report_.error(items.place, "`include` must be a list", {}, "wrong-type");
+    report_.damage("");
     return;
   }
-  for (const Node& item : items.items) include_one(document, item, scope);
+  for (const Node& item : items.items) {
+    const std::size_t before = report_.error_count();
+    include_one(document, item, scope);
+    // What it would have brought is not known.
+    if (report_.error_count() != before) report_.damage("");
+  }
 }
 
 void ModelLoader::include_one(Node& document, Node item, const Scope& scope) {
@@ -50,48 +55,79 @@ void ModelLoader::include_one(Node& document, Node item, const Scope& scope) {
     report_.warning(item.place, "include: without `path` nothing is included");
     return;
   }
+  const std::optional<std::vector<std::string>> files = included_files(*paths, scope);
+  if (!files) return;
+  const Node* given = item.find("project_directory");
+  const std::string directory =
+      given != nullptr ? join_path(scope.directory, given->text) : directory_of(files->front());
+  const std::optional<StringMap> environment = included_environment(item, directory, scope);
+  if (!environment) return;
+
+  const Place at = paths->items[0].place;
+  const std::vector<std::string> chain = sources_.chain("included by " + sources_.text_of(at), at);
+  std::vector<File> opened;
+  for (std::size_t i = 0; i < files->size(); ++i) {
+    opened.push_back(open((*files)[i], chain, paths->items[i].place));
+  }
+  Node included = merge(std::move(opened), directory, *environment);
+  resolve_paths(included, directory, home_of(*environment));
+  import(document, std::move(included), item);
+}
+
+// Absolute; nothing, reported, when one is missing or on the way here already.
+std::optional<std::vector<std::string>> ModelLoader::included_files(const Node& paths,
+                                                                    const Scope& scope) {
   std::vector<std::string> files;
-  for (const Node& p : paths->items) files.push_back(join_path(scope.directory, p.text));
+  for (const Node& p : paths.items) files.push_back(join_path(scope.directory, p.text));
+  if (including_.size() >= kMaxDepth) {
+    report_.error(paths.items[0].place,
+                  fmt::format("include goes through more than {} files", kMaxDepth));
+    return std::nullopt;
+  }
   for (const std::string& f : files) {
-    if (std::find(including_.begin(), including_.end(), f) != including_.end()) {
-      std::string way;
-      for (const std::string& i : including_)
-        way += "\n" + std::string(way.empty() ? "" : " include ") + i;
-      report_.error(paths->items[0].place,
-                    fmt::format("include cycle detected:{}\n include {}", way, f));
-      return;
-    }
+    if (std::find(including_.begin(), including_.end(), f) == including_.end()) continue;
+    std::string way;
+    for (const std::string& i : including_)
+      way += "\n" + std::string(way.empty() ? "" : " include ") + i;
+    report_.error(paths.items[0].place,
+                  fmt::format("include cycle detected:{}\n include {}", way, f));
+    return std::nullopt;
   }
   for (std::size_t i = 0; i < files.size(); ++i) {
     const FileKind kind = options_.file_kind(files[i]);
     if (kind == FileKind::kFile) continue;
-    report_.error(paths->items[i].place,
+    report_.error(paths.items[i].place,
                   kind == FileKind::kAbsent
                       ? fmt::format("open {}: no such file or directory", files[i])
                       : fmt::format("read {}: is a directory", files[i]));
-    return;
+    return std::nullopt;
   }
-  const Node* given = item.find("project_directory");
-  const std::string directory =
-      given != nullptr ? join_path(scope.directory, given->text) : directory_of(files[0]);
+  return files;
+}
 
-  // The includer's environment wins over the included project's own.
+// The includer's environment wins over the included project's own.
+std::optional<StringMap> ModelLoader::included_environment(const Node& item,
+                                                           const std::string& directory,
+                                                           const Scope& scope) {
   StringMap environment = *scope.environment;
-  std::vector<std::string> env_files;
-  const Node* env_file = item.find("env_file");
-  if (env_file != nullptr) {
-    for (const Node& f : env_file->items) env_files.push_back(join_path(scope.directory, f.text));
+  std::vector<std::pair<std::string, Place>> env_files;
+  if (const Node* list = item.find("env_file")) {
+    for (const Node& f : list->items) {
+      env_files.emplace_back(join_path(scope.directory, f.text), f.place);
+    }
   } else if (options_.file_kind(directory + "/.env") == FileKind::kFile) {
-    env_files.push_back(directory + "/.env");
+    env_files.emplace_back(directory + "/.env", item.place);
   }
   StringMap own;
-  for (const std::string& path : env_files) {
-    Result<std::string> text = options_.read_file(path);
+  for (const auto& [path, at] : env_files) {
+    const Result<std::string> text = options_.read_file(path);
     if (!text.ok()) {
-      report_.error(item.place, fmt::format("stat {}: no such file or directory", path));
-      return;
+      const bool absent = options_.file_kind(path) == FileKind::kAbsent;
+      report_.error(at, absent ? fmt::format("stat {}: no such file or directory", path)
+                               : read_failure(path, text.error()));
+      return std::nullopt;
     }
-    Result<EnvFile> parsed = parse_env_file(
+    const Result<EnvFile> parsed = parse_env_file(
         *text,
         [&](const std::string& name) -> const std::string* {
           const auto it = environment.find(name);
@@ -99,21 +135,27 @@ void ModelLoader::include_one(Node& document, Node item, const Scope& scope) {
         },
         own);
     if (!parsed.ok()) {
-      report_.error(item.place, fmt::format("failed to read {}: {}", path, parsed.error().message));
-      return;
+      report_env_file(path, *text, parsed.error(), at);
+      return std::nullopt;
     }
-    for (const auto& [key, value] : parsed->values) own[key] = value;
+    for (std::size_t i = 0; i < parsed->values.size(); ++i) {
+      const auto& [key, value] = parsed->values[i];
+      own[key] = value;
+      if (Trace* trace = report_.trace()) trace->included({key, value, path, parsed->lines[i]});
+    }
   }
   environment.insert(own.begin(), own.end());
+  return environment;
+}
 
-  std::vector<File> opened;
-  const Place at = paths->items[0].place;
-  for (const std::string& f : files) {
-    opened.push_back(open(f, sources_.chain("included by " + sources_.text_of(at), at), at));
-  }
-  Node included = merge(std::move(opened), directory, environment);
-  resolve_paths(included, directory, home_of(environment));
-  import(document, std::move(included), item);
+// An error inside an environment file, at its own place.
+void ModelLoader::report_env_file(const std::string& path, const std::string& text,
+                                  const Error& error, Place asked_at) {
+  const std::int32_t number = sources_.add(
+      path, text, sources_.chain("read by include at " + sources_.text_of(asked_at), asked_at));
+  const SourceLoc where = error.where.value_or(SourceLoc{});
+  report_.error({number, where.line, where.column},
+                fmt::format("failed to read {}: {}", path, error.message), {}, "env-file");
 }
 
 void ModelLoader::import(Node& document, Node included, const Node& item) {
@@ -123,17 +165,18 @@ void ModelLoader::import(Node& document, Node included, const Node& item) {
     Node* ours = document.find(kind);
     if (ours == nullptr || ours->is_null()) ours = &document.set(kind, Node::map(objects->place));
     if (!ours->is_map()) continue;  // validation says it
+    const MapIndex index(*ours, objects->entries.size());
     for (Entry& e : objects->entries) {
-      const Node* mine = ours->find(e.key);
-      if (mine == nullptr) {
+      const auto mine = index.find(*ours, e.key);
+      if (!mine) {
         ours->entries.push_back(std::move(e));
-      } else if (!same_content(*mine, e.value)) {
-        const SourceLoc there = sources_.loc(e.key_place);
-        report_.error(
-            item.place, fmt::format("{}.{} conflicts with imported resource", kind, e.key),
-            fmt::format("it is also defined at {}:{}:{}; change it in a later -f file or in "
-                        "compose.override.yaml instead",
-                        there.file, there.line, there.column));
+      } else if (!same_content(ours->entries[*mine].value, e.value)) {
+        report_.error(item.place,
+                      fmt::format("{}.{} conflicts with imported resource", kind, e.key),
+                      fmt::format("it is also defined at {}; change it in a later -f file or in "
+                                  "compose.override.yaml instead",
+                                  sources_.text_of(e.key_place)),
+                      "include-conflict");
       }
     }
   }

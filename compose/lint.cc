@@ -137,9 +137,7 @@ class Linter {
       if (values == nullptr) continue;
       for (const Entry& e : values->entries) {
         const std::string& t = e.value.text;
-        const bool from_list =
-            e.key_place.line == e.value.place.line && e.key_place.column == e.value.place.column;
-        if (!from_list || t.size() < 2 || t.front() != t.back() ||
+        if (t.size() < 2 || !written_as_item(e) || t.front() != t.back() ||
             (t.front() != '"' && t.front() != '\'')) {
           continue;
         }
@@ -151,6 +149,13 @@ class Linter {
                      "quotes-in-value");
       }
     }
+  }
+
+  // The value's place is that of an item "KEY=value" of a list.
+  bool written_as_item(const Entry& e) const {
+    const auto line = report_.sources().line(e.value.place);
+    const auto column = static_cast<std::size_t>(std::max(e.value.place.column, 1)) - 1;
+    return column < line.size() && line.substr(column).starts_with(e.key + "=");
   }
 
   void health(const Service& s) {

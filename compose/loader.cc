@@ -69,11 +69,10 @@ class Loading {
   std::variant<LoadResult, LoadErrors> run() {
     for (const std::string& w : found_.warnings) report_.warning({}, w, {}, "discovery");
     std::vector<ModelLoader::File> files = open_files();
-    if (report_.failed()) return report_.take();
     Project project;
     set_name(project, files);
     root_ = models_.merge(std::move(files), found_.directory, found_.environment);
-    if (!report_.failed()) build(project, root_);
+    build(project, root_);
     if (report_.failed()) return report_.take();
     return LoadResult{std::move(project), report_.take()};
   }
@@ -85,7 +84,8 @@ class Loading {
     if (report_.failed()) return report_.take();
     set_name(named, files);
     Node root = models_.merge(std::move(files), found_.directory, found_.environment);
-    if (report_.failed() || !complete(named.name, root)) return report_.take();
+    complete(named.name, root);
+    if (report_.failed()) return report_.take();
     if (options_.normalize) root.set("name", Node::string(named.name));
     return root;
   }
@@ -134,18 +134,14 @@ class Loading {
     found_.environment["COMPOSE_PROJECT_NAME"] = project.name;
   }
 
-  // False after an error.
-  bool complete(const std::string& name, Node& root) {
+  void complete(const std::string& name, Node& root) {
     set_defaults(root);
     check_tree(root, report_);
-    if (report_.failed()) return false;
     if (options_.resolve_paths) {
-      const auto home = found_.environment.find("HOME");
-      resolve_paths(root, found_.directory, home == found_.environment.end() ? "" : home->second);
+      resolve_paths(root, found_.directory, home_of(found_.environment));
       follow_watched(root);
     }
     if (options_.normalize) normalize(root, name, found_.environment);
-    return true;
   }
 
   // What is watched are the files, not the links to them.
@@ -165,7 +161,7 @@ class Loading {
 
   void build(Project& project, Node& root) {
     const std::string name = project.name;
-    if (!complete(name, root)) return;
+    complete(name, root);
     {
       const Report::Pass pass(report_, "bad-value");
       unfold(root, report_);
@@ -176,7 +172,6 @@ class Loading {
     project.config_files = found_.files;
     project.environment_files = found_.environment_files;
     project.environment = std::move(found_.environment);
-    if (report_.failed()) return;
     apply_profiles(project, found_.profiles, options_.services);
     if (options_.consistency) {
       check_project(project, root, report_);

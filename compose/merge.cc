@@ -1,11 +1,12 @@
 #include "compose/merge.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
 #include "compose/forms.h"
 #include "compose/path.h"
+#include "compose/trace.h"
 
 namespace stack::compose {
 namespace {
@@ -91,23 +92,28 @@ class Merger {
   };
 
   void map(Node& base, Node over) {
+    const MapIndex index(base, over.entries.size());
     for (Entry& e : over.entries) {
-      Node* old = base.find(e.key);
-      if (old == nullptr) {
+      const auto old = index.find(base, e.key);
+      if (!old) {
         base.entries.push_back(std::move(e));
         continue;
       }
       const Step step(*this, e.key);
-      value(*old, std::move(e.value));
+      value(base.entries[*old].value, std::move(e.value));
     }
+  }
+
+  void put_over(Node& base, Node over) {
+    if (Trace* trace = report_.trace()) {
+      trace->lost(Trace::How::kOverridden, path_.text(), over.place, base);
+    }
+    base = std::move(over);
   }
 
   void value(Node& base, Node over) {
     const Rule rule = rule_here();
-    if (rule == Rule::kReplace || base.is_null()) {
-      base = std::move(over);
-      return;
-    }
+    if (rule == Rule::kReplace || base.is_null()) return put_over(base, std::move(over));
     if (over.is_null()) return;
     switch (rule) {
       case Rule::kLines:
@@ -143,7 +149,7 @@ class Merger {
 
   void join(Node& base, Node over) {
     if (base.is_scalar()) {
-      base = std::move(over);
+      put_over(base, std::move(over));
     } else if (base.is_map() && over.is_map()) {
       map(base, std::move(over));
     } else if (base.is_list() && over.is_list()) {
@@ -152,7 +158,8 @@ class Merger {
       report_.error(over.place, fmt::format("cannot override {}", path_.text()),
                     base.is_list() ? "a list stands there; write a list, or !override to replace it"
                                    : "a mapping stands there; write a mapping, or !override to "
-                                     "replace it");
+                                     "replace it",
+                    "cannot-merge");
     }
   }
 
@@ -231,7 +238,10 @@ class Merger {
 void take(Node& n, std::vector<std::string>& way, bool in_list, Marks& marks) {
   for (Entry& e : n.entries) {
     way.push_back(e.key);
-    if (e.value.tag != Node::Tag::kNone && !in_list) marks.push_back(way);
+    if (e.value.tag != Node::Tag::kNone && !in_list) {
+      const bool is_reset = e.value.tag == Node::Tag::kReset;
+      marks.push_back({way, is_reset ? e.key_place : e.value.place, is_reset});
+    }
     // Inside what replaces everything there is nothing left to reset.
     if (e.value.tag == Node::Tag::kNone) take(e.value, way, in_list, marks);
     way.pop_back();
@@ -242,12 +252,15 @@ void take(Node& n, std::vector<std::string>& way, bool in_list, Marks& marks) {
   for (Node& item : n.items) take(item, way, true, marks);
 }
 
-void erase_at(Node& n, const std::vector<std::string>& way, std::size_t depth) {
-  if (depth + 1 == way.size()) {
-    n.erase(way[depth]);
-  } else if (Node* next = n.find(way[depth])) {
-    erase_at(*next, way, depth + 1);
+void erase_at(Node& n, const Mark& mark, std::size_t depth, Trace* trace) {
+  Node* next = n.find(mark.keys[depth]);
+  if (next == nullptr) return;
+  if (depth + 1 < mark.keys.size()) return erase_at(*next, mark, depth + 1, trace);
+  if (trace != nullptr) {
+    trace->lost(mark.reset ? Trace::How::kReset : Trace::How::kOverridden,
+                fmt::format("{}", fmt::join(mark.keys, ".")), mark.place, *next);
   }
+  n.erase(mark.keys[depth]);
 }
 
 }  // namespace
@@ -259,13 +272,16 @@ Marks take_marks(Node& document) {
   return marks;
 }
 
-void erase_marked(Node& model, const Marks& marks) {
-  for (const auto& way : marks) erase_at(model, way, 0);
+void erase_marked(Node& model, const Marks& marks, const Report& report) {
+  for (const Mark& mark : marks) erase_at(model, mark, 0, report.trace());
 }
 
-void erase_marked(Node& service, std::string_view name, const Marks& marks) {
-  for (const auto& way : marks) {
-    if (way.size() > 2 && way[0] == "services" && way[1] == name) erase_at(service, way, 2);
+void erase_marked(Node& service, std::string_view name, const Marks& marks, const Report& report) {
+  for (const Mark& mark : marks) {
+    const std::vector<std::string>& keys = mark.keys;
+    if (keys.size() > 2 && keys[0] == "services" && keys[1] == name) {
+      erase_at(service, mark, 2, report.trace());
+    }
   }
 }
 

@@ -13,13 +13,19 @@
 namespace stack::compose {
 
 // The places that a file marks with !reset or !override: what stood there before goes.
-using Marks = std::vector<std::vector<std::string>>;  // keys from the root down
+struct Mark {
+  std::vector<std::string> keys;  // from the root down
+  Place place;                    // of what stands there now, or of the key that is reset
+  bool reset = false;
+};
+using Marks = std::vector<Mark>;
 
 // Takes the nodes that !reset marks out of a tree and forgets the marks.
 Marks take_marks(Node& document);
-void erase_marked(Node& model, const Marks& marks);
+// `report` only passes on the trace.
+void erase_marked(Node& model, const Marks& marks, const Report& report);
 // Only what concerns one service.
-void erase_marked(Node& service, std::string_view name, const Marks& marks);
+void erase_marked(Node& service, std::string_view name, const Marks& marks, const Report& report);
 
 // Whole files: {services: ..., networks: ...}.
 void merge_file(Node& base, Node over, Report& report);

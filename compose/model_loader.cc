@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "compose/canonical.h"
+#include "compose/merge.h"
 #include "compose/paths.h"
 #include "compose/substitute.h"
 #include "compose/validate.h"
@@ -63,7 +64,7 @@ const Node* ModelLoader::project_name(const std::vector<File>& files) {
   return name;
 }
 
-void ModelLoader::warn_version(Node& model) {
+void ModelLoader::drop_version(Node& model) {
   if (const Node* version = model.find("version")) {
     report_.note(version->place,
                  "the attribute `version` is obsolete, it will be ignored, please remove it to "
@@ -73,41 +74,38 @@ void ModelLoader::warn_version(Node& model) {
   }
 }
 
-bool ModelLoader::interpolate_values(Node& document, const Scope& scope) {
+void ModelLoader::interpolate_values(Node& document, const Scope& scope) {
   if (!document.is_map()) {
-    report_.error(document.place, "top-level object must be a mapping");
-    return false;
+    report_.error(document.place, "top-level object must be a mapping",
+                  "a Compose file begins with `services:`", "wrong-type");
+    report_.damage("");
+    document = Node::map(document.place);
+    return;
   }
-  const std::size_t before = report_.error_count();
-  if (options_.interpolate) {
-    const Lookup lookup = [&](const std::string& name) -> const std::string* {
-      const auto it = scope.environment->find(name);
-      return it == scope.environment->end() ? nullptr : &it->second;
-    };
-    substitute(document, lookup, report_);
-  }
-  return report_.error_count() == before;
+  if (!options_.interpolate) return;
+  const Lookup lookup = [&](const std::string& name) -> const std::string* {
+    const auto it = scope.environment->find(name);
+    return it == scope.environment->end() ? nullptr : &it->second;
+  };
+  substitute(document, lookup, report_);
 }
 
-bool ModelLoader::add(Node& model, Node document, const std::string& path, const Scope& scope) {
-  const std::size_t before = report_.error_count();
-  const auto failed = [&] { return report_.error_count() != before; };
+void ModelLoader::add(Node& model, Node document, const std::string& path, const Scope& scope) {
   const Marks marks = take_marks(document);
-  if (!interpolate_values(document, scope)) return false;
-  extend_services(document, marks, path, scope);
-  if (failed()) return false;
-  erase_marked(model, marks);
+  pass(document, [&] { interpolate_values(document, scope); });
+  pass(document, [&] { extend_services(document, marks, path, scope); });
+  erase_marked(model, marks, report_);
   include(document, scope);
-  if (failed()) return false;
-  merge_file(model, std::move(document), report_);
-  deduplicate(model, report_);
-  if (failed()) return false;
-  validate(model, report_);
-  if (failed()) return false;
-  warn_version(model);
-  canonicalise(model, !options_.interpolate, report_);
-  deduplicate(model, report_);
-  return !failed();
+  pass(model, [&] {
+    merge_file(model, std::move(document), report_);
+    deduplicate(model, report_);
+  });
+  pass(model, [&] { validate(model, report_); });
+  drop_version(model);
+  pass(model, [&] {
+    canonicalise(model, !options_.interpolate, report_);
+    deduplicate(model, report_);
+  });
 }
 
 Node ModelLoader::merge(std::vector<File> files, const std::string& directory,
@@ -116,10 +114,7 @@ Node ModelLoader::merge(std::vector<File> files, const std::string& directory,
   const Scope scope{directory, &environment};
   for (File& file : files) {
     including_.push_back(file.path);
-    for (Node& document : file.documents) {
-      // After an error the rest is not looked at: what it says depends on what came before.
-      if (!add(model, std::move(document), file.path, scope)) return model;
-    }
+    for (Node& document : file.documents) add(model, std::move(document), file.path, scope);
     including_.pop_back();
   }
   return model;

@@ -4,10 +4,14 @@
 #pragma once
 
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
+#include "compose/damage.h"
 #include "compose/loader.h"
 #include "compose/merge.h"
 #include "compose/node.h"
@@ -42,17 +46,36 @@ class ModelLoader {
   };
 
   // Reads one document into the model: interpolation, extends, include, merge, validation, long
-  // forms. False after an error.
-  bool add(Node& model, Node document, const std::string& path, const Scope& scope);
-  bool interpolate_values(Node& document, const Scope& scope);
-  void warn_version(Node& model);
+  // forms. What is wrong is reported and left out, so that the rest can be looked at, too.
+  void add(Node& model, Node document, const std::string& path, const Scope& scope);
+  void interpolate_values(Node& document, const Scope& scope);
+  void drop_version(Node& model);
+  // Does something with a tree; what it marks as broken leaves the tree.
+  template <typename F>
+  void pass(Node& tree, const F& work) {
+    const std::size_t before = report_.error_count();
+    work();
+    if (report_.error_count() != before) drop_broken(tree, report_);
+  }
 
   // extends.cc
-  // A file that others extend: its services in long form, and what it resets.
+  // The services of one file, while they get what they extend.
+  struct Services {
+    Services(Node* services, const Marks& marks, std::string path, Scope scope);
+    Entry* find(const std::string& name);
+
+    Node* map;  // null: the file has none
+    const Marks& marks;
+    std::string path;
+    Scope scope;
+    std::unordered_map<std::string_view, std::size_t> index;
+    std::unordered_set<std::string_view> done;
+  };
+  // A file that others extend, in long form.
   struct Extended {
-    Node model;
+    Node model = Node::map();
     Marks marks;
-    std::set<std::string> done;  // services that have what they extend
+    std::optional<Services> services;  // nothing: it could not be read
   };
   void extend_services(Node& document, const Marks& marks, const std::string& path,
                        const Scope& scope);
@@ -62,19 +85,25 @@ class ModelLoader {
     Place place;
     bool operator==(const Visit& o) const { return file == o.file && service == o.service; }
   };
-  struct Services {  // of one file
-    Node* map = nullptr;
-    const Marks* marks = nullptr;
-    std::set<std::string>* done = nullptr;
-    std::string path;
-    Scope scope;
+  void extend(Services& in, Entry& service, std::vector<Visit>& visited);
+  struct Base {
+    Services* in = nullptr;
+    Entry* service = nullptr;
+    bool other_file = false;
   };
-  bool extend(const Services& in, Entry& service, std::vector<Visit>& visited);
-  Extended* other_file(const std::string& path, const Scope& scope, Place at);
+  std::optional<Base> find_base(Services& in, const Entry& service, const Node& extends);
+  Services* other_file(const std::string& path, const std::string& service, const Scope& scope,
+                       Place at);
+  bool grow(std::size_t nodes, Place at);
 
   // include.cc
   void include(Node& document, const Scope& scope);
   void include_one(Node& document, Node item, const Scope& scope);
+  std::optional<std::vector<std::string>> included_files(const Node& paths, const Scope& scope);
+  std::optional<StringMap> included_environment(const Node& item, const std::string& directory,
+                                                const Scope& scope);
+  void report_env_file(const std::string& path, const std::string& text, const Error& error,
+                       Place asked_at);
   void import(Node& document, Node included, const Node& item);
 
   const LoadOptions& options_;
@@ -82,6 +111,7 @@ class ModelLoader {
   Report& report_;
   std::vector<std::string> including_;        // files on the way here
   std::map<std::string, Extended> extended_;  // by path
+  std::size_t copied_ = 0;                    // nodes that services took from others
 };
 
 }  // namespace stack::compose

@@ -108,7 +108,10 @@ Node parse_mount(const Node& item, const std::string& path, Report& report) {
   const Place at = item.place;
   Node n = Node::map(at);
   const std::vector<std::string> fields = mount_fields(item, path, report);
-  if (fields.empty()) return n;
+  if (fields.empty()) {
+    n.tag = Node::Tag::kBroken;
+    return n;
+  }
   const std::string& target = fields.size() == 1 ? fields[0] : fields[1];
   const MountFlags flags = parse_flags(fields.size() == 3 ? fields[2] : "");
   const bool bind = fields.size() > 1 && is_path(fields[0]);

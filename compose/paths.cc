@@ -125,4 +125,9 @@ std::string read_failure(const std::string& path, const Error& error) {
   return fmt::format("open {}: {}", path, why);
 }
 
+std::string home_of(const StringMap& environment) {
+  const auto it = environment.find("HOME");
+  return it == environment.end() ? "" : it->second;
+}
+
 }  // namespace stack::compose

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "compose/node.h"
+#include "compose/project.h"
 
 namespace stack::compose {
 
@@ -15,6 +16,9 @@ std::string directory_of(const std::string& path);
 // put under `directory`, "~" is `home`.
 void resolve_paths(Node& root, const std::string& directory, const std::string& home);
 void resolve_service_paths(Node& service, const std::string& directory, const std::string& home);
+
+// HOME of an environment, or "".
+std::string home_of(const StringMap& environment);
 
 // "open FILE: no such file or directory": why a file could not be read, as Compose says it.
 std::string read_failure(const std::string& path, const Error& error);

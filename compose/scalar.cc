@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -48,11 +49,8 @@ std::string shortest(T value) {
   return {buffer, r.ptr};
 }
 
-bool one_of(std::string_view t, std::initializer_list<const char*> words) {
-  for (const char* w : words) {
-    if (t == w) return true;
-  }
-  return false;
+bool one_of(std::string_view t, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), t) != words.end();
 }
 
 }  // namespace

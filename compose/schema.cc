@@ -9,9 +9,8 @@
 namespace stack::compose {
 
 const Key* Section::find(std::string_view key) const {
-  const auto it =
-      std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == key; });
-  return it == keys.end() ? nullptr : &*it;
+  const auto it = index.find(key);
+  return it == index.end() ? nullptr : &keys[it->second];
 }
 
 std::vector<std::string> Section::key_names() const {
@@ -57,6 +56,11 @@ class SchemaParser {
       key.required = take('!');
       key.shape = shape();
       section->keys.push_back(std::move(key));
+    }
+    for (auto& [name, section] : schema_.sections_) {
+      for (std::size_t i = 0; i < section.keys.size(); ++i) {
+        section.index.emplace(section.keys[i].name, i);
+      }
     }
     return std::move(schema_);
   }

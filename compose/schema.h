@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace stack::compose {
@@ -41,6 +42,8 @@ struct Section {
   bool extensions = false;  // x-* allowed
   bool open = false;        // any key allowed
   std::vector<Key> keys;
+
+  std::unordered_map<std::string_view, std::size_t> index;  // positions in `keys`
 
   const Key* find(std::string_view key) const;
   std::vector<std::string> key_names() const;

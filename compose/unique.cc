@@ -7,6 +7,7 @@
 #include "compose/canonical.h"
 #include "compose/merge.h"
 #include "compose/path.h"
+#include "compose/trace.h"
 
 namespace stack::compose {
 namespace {
@@ -178,6 +179,7 @@ class Deduplicator {
       const auto step = path_.enter(i);
       std::optional<std::string> key = key_of(list.items[i], path_, report_);
       if (!key) {
+        list.items[i].tag = Node::Tag::kBroken;
         kept.push_back(std::move(list.items[i]));
         continue;
       }
@@ -185,6 +187,9 @@ class Deduplicator {
       if (inserted) {
         kept.push_back(std::move(list.items[i]));
       } else {
+        if (Trace* trace = report_.trace()) {
+          trace->lost(Trace::How::kOverridden, path_.text(), list.items[i].place, kept[it->second]);
+        }
         kept[it->second] = std::move(list.items[i]);
       }
     }
@@ -197,6 +202,9 @@ class Deduplicator {
 
 }  // namespace
 
-void deduplicate(Node& model, Report& report) { Deduplicator(report).model(model); }
+void deduplicate(Node& model, Report& report) {
+  const Report::Pass pass(report, "bad-value");
+  Deduplicator(report).model(model);
+}
 
 }  // namespace stack::compose

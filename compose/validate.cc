@@ -147,8 +147,8 @@ class Validator {
  public:
   explicit Validator(Report& report) : report_(report) {}
 
-  void section(const Node& node, const Section& section) {
-    for (const Entry& e : node.entries) {
+  void section(Node& node, const Section& section) {
+    for (Entry& e : node.entries) {
       const Key* key = section.find(e.key);
       if (key == nullptr) {
         if (section.open || (section.extensions && e.key.rfind("x-", 0) == 0)) continue;
@@ -161,21 +161,39 @@ class Validator {
     for (const Key& key : section.keys) {
       if (key.required && node.find(key.name) == nullptr) {
         report_.error(node.place,
-                      fmt::format("{} missing property '{}'", path_.plain_text(), key.name));
+                      fmt::format("{} missing property '{}'", path_.plain_text(), key.name),
+                      fmt::format("add `{}:`", key.name), "missing-key");
+        node.tag = Node::Tag::kBroken;
       }
     }
   }
 
  private:
-  void unknown(const Entry& e, const Section& section) {
+  void unknown(Entry& e, const Section& section) {
     const std::string at = path_.plain_text();
+    const std::string meant = nearest(e.key, section.key_names());
+    std::string hint = meant.empty() ? elsewhere(e.key) : fmt::format("did you mean `{}`?", meant);
     report_.error(
         e.key_place,
         fmt::format("{}{}additional properties '{}' not allowed", at, at.empty() ? "" : " ", e.key),
-        did_you_mean(e.key, section.key_names()));
+        std::move(hint), "unknown-key");
+    if (path_.depth() == 0 && !meant.empty()) report_.damage(meant);
+    e.value.tag = Node::Tag::kBroken;
   }
 
-  void walk(const Node& node, const Shape& shape) {
+  // A key that is right in another place: the indentation is probably wrong.
+  std::string elsewhere(const std::string& key) const {
+    const bool top = path_.depth() == 0;
+    if (top && schema().section("service").find(key) != nullptr) {
+      return fmt::format("`{}` belongs to a service: indent it below the service's name", key);
+    }
+    if (!top && schema().section("file").find(key) != nullptr) {
+      return fmt::format("`{}` belongs at the top level: it is indented too far", key);
+    }
+    return "keys of your own begin with \"x-\"";
+  }
+
+  void walk(Node& node, const Shape& shape) {
     const auto it = std::find_if(shape.begin(), shape.end(),
                                  [&](const Alternative& a) { return matches(node, a); });
     if (it == shape.end()) return wrong_kind(node, shape);
@@ -196,23 +214,23 @@ class Validator {
     }
   }
 
-  void map(const Node& node, const Alternative& a) {
-    for (const Entry& e : node.entries) {
+  void map(Node& node, const Alternative& a) {
+    for (Entry& e : node.entries) {
       if (a.names && !is_object_name(e.key)) {
         report_.error(
             e.key_place,
             fmt::format("{} additional properties '{}' not allowed", path_.plain_text(), e.key),
-            "a name consists of letters, digits, '.', '_' and '-'");
+            "a name consists of letters, digits, '.', '_' and '-'", "bad-name");
       }
       const auto step = path_.enter(e.key);
       walk(e.value, *a.item);
     }
   }
 
-  void unique(const Node& list) {
+  void unique(Node& list) {
     std::unordered_map<std::string, std::size_t> seen;
     for (std::size_t i = 0; i < list.items.size(); ++i) {
-      const Node& item = list.items[i];
+      Node& item = list.items[i];
       const std::string content = item.is_scalar()
                                       ? fmt::format("{} {}", static_cast<int>(item.kind), item.text)
                                       : print_json(item);
@@ -221,43 +239,61 @@ class Validator {
       report_.error(
           item.place,
           fmt::format("{} items at {} and {} are equal", path_.plain_text(), first->second, i),
-          "say it once");
+          "say it once", "said-twice");
+      item.tag = Node::Tag::kBroken;
       return;
     }
   }
 
-  void check(const Node& node, const std::string& name) {
+  void check(Node& node, const std::string& name) {
     for (const Check& c : kChecks) {
       if (c.name != name || c.good(node.text) || node.text.find('$') != std::string::npos) continue;
-      report_.error(node.place, fmt::format("{} '{}' does not match pattern '{}'",
-                                            path_.plain_text(), node.text, c.pattern));
+      report_.error(node.place,
+                    fmt::format("{} '{}' does not match pattern '{}'", path_.plain_text(),
+                                node.text, c.pattern),
+                    {}, "bad-value");
+      node.tag = Node::Tag::kBroken;
     }
   }
 
-  void bounds(const Node& node, const Alternative& a) {
+  void bounds(Node& node, const Alternative& a) {
     const auto value = parse_integer(node.text);
     if (!value) return;
     if (a.least && *value < *a.least) {
-      report_.error(node.place, fmt::format("{} must be greater than or equal to {}",
-                                            path_.plain_text(), *a.least));
+      beyond(node, "greater", *a.least);
     } else if (a.most && *value > *a.most) {
-      report_.error(node.place, fmt::format("{} must be less than or equal to {}",
-                                            path_.plain_text(), *a.most));
+      beyond(node, "less", *a.most);
     }
   }
 
-  void wrong_kind(const Node& node, const Shape& shape) {
+  void beyond(Node& node, const char* direction, std::int64_t bound) {
+    report_.error(
+        node.place,
+        fmt::format("{} must be {} than or equal to {}", path_.plain_text(), direction, bound), {},
+        "bad-value");
+    node.tag = Node::Tag::kBroken;
+  }
+
+  static bool takes(const Shape& shape, AKind kind) {
+    return std::any_of(shape.begin(), shape.end(),
+                       [kind](const Alternative& a) { return a.kind == kind; });
+  }
+
+  void wrong_kind(Node& node, const Shape& shape) {
     std::string hint;
-    const bool wants_string = std::any_of(
-        shape.begin(), shape.end(), [](const Alternative& a) { return a.kind == AKind::kString; });
-    if (wants_string && node.is_scalar() && !node.is_null()) {
+    if (node.is_null()) {
+      hint = "nothing follows the colon: give it a value, or remove it";
+    } else if (takes(shape, AKind::kString) && node.is_scalar()) {
       hint = fmt::format("write it in quotes: \"{}\"", node.text);
+    } else if (takes(shape, AKind::kList) && node.is_scalar()) {
+      hint = fmt::format("write a list: [\"{}\"]", node.text);
     }
     report_.error(node.place, fmt::format("{} must be a {}", path_.plain_text(), type_names(shape)),
-                  hint);
+                  hint, "wrong-type");
+    node.tag = Node::Tag::kBroken;
   }
 
-  void choice(const Node& node, const std::vector<std::string>& choices) {
+  void choice(Node& node, const std::vector<std::string>& choices) {
     if (std::find(choices.begin(), choices.end(), node.text) != choices.end()) return;
     if (node.text.find('$') != std::string::npos) return;  // not interpolated
     std::string list;
@@ -265,7 +301,8 @@ class Validator {
     report_.error(node.place,
                   fmt::format("{} value must be {}{}", path_.plain_text(),
                               choices.size() > 1 ? "one of " : "", list),
-                  did_you_mean(node.text, choices));
+                  did_you_mean(node.text, choices), "bad-choice");
+    node.tag = Node::Tag::kBroken;
   }
 
   Report& report_;
@@ -274,13 +311,13 @@ class Validator {
 
 }  // namespace
 
-void validate(const Node& root, Report& report) {
+void validate(Node& root, Report& report) {
   Validator(report).section(root, schema().section("file"));
 }
 
-void validate_include(const Node& item, Report& report) {
+void validate_include(Node& item, Report& report) {
   if (item.is_map()) return Validator(report).section(item, schema().section("include"));
-  report.error(item.place, "an item of include must be a string or a mapping");
+  report.error(item.place, "an item of include must be a string or a mapping", {}, "wrong-type");
 }
 
 }  // namespace stack::compose

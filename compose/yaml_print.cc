@@ -14,6 +14,7 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_old_boolean(const std::string& t) {
+  if (t.size() > 3) return false;
   for (const char* word : {"y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No",
                            "NO", "off", "Off", "OFF"}) {
     if (t == word) return true;

@@ -37,7 +37,7 @@ TEST(Diagnostics, ForEditorsAreAJsonArray) {
             "    \"column\": 5,\n"
             "    \"endColumn\": 9,\n"
             "    \"severity\": \"error\",\n"
-            "    \"code\": \"invalid\",\n"
+            "    \"code\": \"unknown-key\",\n"
             "    \"message\": \"services.web additional properties 'imge' not allowed\",\n"
             "    \"hint\": \"did you mean `image`?\",\n"
             "    \"chain\": []\n"
@@ -59,7 +59,8 @@ TEST(Diagnostics, OfALongLineOnlyThePartAroundTheWordIsShown) {
   const auto all = all_of("services: {a: {image: '" + padding + "', prots: [], labels: {l: '" +
                           padding + "'}}}");
   ASSERT_FALSE(all.empty());
-    EXPECT_LT(all[0].excerpt.size(), 200U);
+  EXPECT_EQ(all[0].code, "unknown-key");
+  EXPECT_LT(all[0].excerpt.size(), 200U);
   EXPECT_THAT(render(all[0]), HasSubstr("prots: []"));
 }
 
