@@ -12,6 +12,7 @@
 #include "cli/follow.h"
 #include "cli/terminal.h"
 #include "cli/up_call.h"
+#include "cli/watch_actions.h"
 #include "compose/project.h"
 
 namespace stack::cli {
@@ -52,20 +53,36 @@ class AttachedSession {
                   const ProjectRequest& request, SignalWatch& signals)
       : context_(context), engine_(engine), args_(args), request_(request), signals_(signals) {}
 
-  // Follows until everything has ended; the exit code.
+  Status watch() {
+    watcher_.emplace(TRY(Watcher::start(
+        context_, *request_.scope.project,
+        {args_.positional, args_.on("quiet-build"), true,
+         [](const std::string& text) { print(fmt::format("        ⦿ {}\n", text)); }})));
+    return ok_status();
+  }
+
+  // Follows until everything has ended; the exit code. What is watched may come back.
   Result<int> follow(Follower& follower) {
     const auto finish_at = [](TimePoint now) { return now + std::chrono::milliseconds(500); };
     std::optional<TimePoint> give_up;
     for (;;) {
-      const int others[] = {signals_.fd(), stop_ ? stop_->fd() : -1};
-      const auto ready = TRY(follower.step(others, kStep));
+      const bool watching = watcher_ && !interrupted_ && !stop_ && !stopped_;
+      const int others[] = {signals_.fd(), stop_ ? stop_->fd() : -1,
+                            watching ? watcher_->fd() : -1};
+      const auto due = watching ? watcher_->due() : std::nullopt;
+      const auto ready = TRY(follower.step(others, std::min(due.value_or(kStep), kStep)));
       for (const int fd : ready) {
         if (fd == signals_.fd() && signals_.take() != 0) TRY(on_interrupt());
         if (stop_ && fd == stop_->fd()) TRY(pump_stop());
+        if (watching && fd == watcher_->fd()) TRY(watcher_->take());
+      }
+      if (watching && watcher_->due() == std::chrono::milliseconds{0}) {
+        const Status acted = watcher_->act(&signals_);
+        if (!acted.ok()) TRY(on_interrupt());
       }
       if (stop_) stop_->tick();
       for (const Follower::Exit& exit : follower.take_exits()) TRY(on_exit(exit));
-      if (follower.finished() && !stop_) break;
+      if (follower.finished() && !stop_ && !watching) break;
       // Stopped, but a log stream stays open: its container is not ours to wait for any longer.
       if (stopped_ && !stop_) {
         const TimePoint now = std::chrono::steady_clock::now();
@@ -129,6 +146,7 @@ class AttachedSession {
   const ProjectRequest& request_;
   SignalWatch& signals_;
   std::optional<ProjectRun> stop_;
+  std::optional<Watcher> watcher_;
   bool interrupted_ = false;
   bool stopped_ = false;
   std::optional<int> code_;
@@ -188,6 +206,7 @@ Result<int> attached_up(Context& context, const Arguments& args, ProjectRequest 
   print(fmt::format("Attaching to {}\n", attaching));
   TRY(follower.watch_events(options.since));
   TRY(follower.add(containers));
+  if (args.on("watch")) TRY(session.watch());
   return session.follow(follower);
 }
 

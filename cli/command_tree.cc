@@ -46,13 +46,15 @@ constexpr FlagSpec kGlobalFlags[] = {
 };
 
 constexpr const Command* kComposeCommands[] = {
-    &kAttachCommand,  &kBuildCommand,   &kCommitCommand,  &kConfigCommand,  &kCpCommand,
-    &kCreateCommand,  &kDownCommand,    &kEventsCommand,  &kExecCommand,    &kExportCommand,
-    &kImagesCommand,  &kKillCommand,    &kLogsCommand,    &kLsCommand,      &kPauseCommand,
-    &kPortCommand,    &kPsCommand,      &kPublishCommand, &kPullCommand,    &kPushCommand,
-    &kRestartCommand, &kRmCommand,      &kRunCommand,     &kScaleCommand,   &kStartCommand,
-    &kStatsCommand,   &kStopCommand,    &kTopCommand,     &kUnpauseCommand, &kUpCommand,
-    &kVersionCommand, &kVolumesCommand, &kWaitCommand,
+    &kAttachCommand,    &kBuildCommand,   &kCommitCommand,   &kConfigCommand, &kCpCommand,
+    &kCreateCommand,    &kDisableCommand, &kDownCommand,     &kEnableCommand, &kEventsCommand,
+    &kExecCommand,      &kExportCommand,  &kHistoryCommand,  &kImagesCommand, &kKillCommand,
+    &kLogsCommand,      &kLsCommand,      &kPauseCommand,    &kPlanCommand,   &kPortCommand,
+    &kPsCommand,        &kPublishCommand, &kPullCommand,     &kPushCommand,   &kRestartCommand,
+    &kRevisionsCommand, &kRmCommand,      &kRollbackCommand, &kRunCommand,    &kScaleCommand,
+    &kStartCommand,     &kStatsCommand,   &kStopCommand,     &kTopCommand,    &kUnpauseCommand,
+    &kUpCommand,        &kVersionCommand, &kVolumesCommand,  &kWaitCommand,   &kWatchCommand,
+    &kWhyCommand,
 };
 
 constexpr const Command* kContainerCommands[] = {

@@ -14,6 +14,7 @@
 #include "cli/up_call.h"
 #include "cli/up_options.h"
 #include "cli/verbs.h"
+#include "cli/watch_actions.h"
 #include "compose/loader.h"
 #include "compose/project.h"
 
@@ -66,7 +67,8 @@ constexpr FlagSpec kUpFlags[] = {
     {"wait", 0, FlagType::kBool, "Wait for services to be running|healthy. Implies detached mode."},
     {"wait-timeout", 0, FlagType::kInt,
      "Maximum duration in seconds to wait for the project to be running|healthy"},
-    {"watch", 'w', FlagType::kBool, "", "", true},
+    {"watch", 'w', FlagType::kBool,
+     "Watch source code and rebuild/refresh containers when files are updated."},
     {"yes", 'y', FlagType::kBool,
      "Assume \"yes\" as answer to all prompts and run non-interactively"},
 };
@@ -113,14 +115,15 @@ Result<int> up_as_planned(Context& context, const Arguments& args) {
 Result<int> up(Context& context, const Arguments& args) {
   TRY(check_up_flags(args));
   if (args.given("plan")) return up_as_planned(context, args);
-  if (args.on("watch")) {
-    return Error::invalid("--watch is not supported yet")
-        .fix("Leave it out; run `stack up` again after an edit.");
+  if (args.on("watch") && (args.on("detach") || args.on("wait"))) {
+    return Error::invalid("--detach and --watch cannot be combined")
+        .fix("Use `stack up -d` and then `stack watch --no-up`.");
   }
   const std::vector<std::string>& services = args.positional;
   const compose::Project* project = TRY(context.project(services));
   if (project->services.empty()) return Error::invalid("no service selected");
   TRY(check_services(*project, services));
+  if (args.on("watch")) TRY(Watcher::check(*project, services));
   ProjectRequest request;
   request.verb = "up";
   request.title = "Running";

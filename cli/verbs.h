@@ -15,7 +15,8 @@ extern const Command kTopCommand, kPortCommand, kVersionCommand,
     kStatsCommand;                                                // lists.cc, stats.cc
 extern const Command kLogsCommand, kEventsCommand, kWaitCommand;  // logs.cc, events.cc
 extern const Command kExecCommand, kRunCommand, kAttachCommand,
-    kCpCommand;  // exec.cc, run.cc, cp.cc
+    kCpCommand;                                                       // exec.cc, run.cc, cp.cc
+extern const Command kWatchCommand, kEnableCommand, kDisableCommand;  // watch.cc, boot.cc
 extern const Command kBuildCommand, kPullCommand, kPushCommand,
     kConfigCommand;  // build.cc, push.cc, config.cc
 extern const Command kCommitCommand, kExportCommand, kPublishCommand;  // service_image.cc

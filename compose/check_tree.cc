@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "compose/check.h"
+#include "compose/probe.h"
 
 namespace stack::compose {
 namespace {
@@ -115,6 +116,7 @@ void check_tree(const Node& root, Report& report) {
     check_devices(e.value.find("gpus"), fmt::format("services.{}.gpus", e.key), report);
     check_devices(at(e.value, {"deploy", "resources", "reservations", "devices"}),
                   fmt::format("services.{}.deploy.resources.reservations.devices", e.key), report);
+    check_probe(e, report);
   });
   each(root, "volumes", [&](const Entry& e) { check_volume(e, report); });
   each(root, "secrets", [&](const Entry& e) {

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 
 #include "engine/config_json.h"
 #include "engine/json_fields.h"
@@ -65,7 +66,9 @@ void check_health(const HealthcheckConfig& h) {
   at_least("StartPeriod", h.start_period);
   at_least("StartInterval", h.start_interval);
   if (h.retries < 0) bad_value("Retries in Healthcheck cannot be negative");
-  if (!h.test.empty() && h.test[0] != "NONE" && h.test[0] != "CMD" && h.test[0] != "CMD-SHELL") {
+  // PROBE is ours: engine/native_probe.h.
+  static const std::set<std::string> kKinds = {"NONE", "CMD", "CMD-SHELL", "PROBE"};
+  if (!h.test.empty() && kKinds.count(h.test[0]) == 0) {
     bad_value(fmt::format("Unknown healthcheck type \"{}\" (expected 'CMD') in healthcheck test",
                           h.test[0]));
   }

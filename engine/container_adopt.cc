@@ -1,5 +1,7 @@
 // Finding the containers again after a restart of the engine.
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/log.h"
 #include "engine/containers_impl.h"
@@ -46,6 +48,13 @@ void Containers::Impl::adopt(Entry* entry) {
   const bool left_over = stack::exists(run_dir(id));
   if (!was_live && !left_over) {
     if (c.status == RunState::kRemoving) c.status = RunState::kDead;
+    const bool holds =
+        !c.ports.empty() || std::any_of(c.endpoints.begin(), c.endpoints.end(),
+                                        [](const Endpoint& e) { return !e.ipv4.empty(); });
+    if (holds) {  // given out for a start that never came
+      release(entry);
+      save(*entry);
+    }
     return;
   }
   // It ended while nobody looked, or it was killed in the middle of its start.
@@ -65,11 +74,40 @@ void Containers::Impl::adopt(Entry* entry) {
   });
 }
 
-void Containers::adopt() {
+// After a boot nothing of a container is left but its record and its files. True when it is a
+// project's and comes back.
+bool Containers::Impl::adopt_after_boot(Entry* entry) {
+  Container& c = entry->c;
+  if (stack::exists(run_dir(c.id))) return false;  // no boot was that: somebody removed our mark
+  const bool was_live = is_up(c.status) || c.status == RunState::kRestarting;
+  if (was_live) {
+    if (c.status != RunState::kRestarting) {
+      c.exit_code = 137;
+      c.finished_at = services.clock.wall();
+    }
+    c.status = c.started_at ? RunState::kExited : RunState::kCreated;
+    c.pid = 0;
+    c.health = {};
+  }
+  release(entry);
+  save(*entry);
+  const bool returns =
+      scheduler::restart_at_boot(restart_policy_of(c), c.exit_code, c.manually_stopped, was_live);
+  if (!returns || !c.started_at) return false;
+  if (c.config.labels.count("com.docker.compose.project") != 0) return true;
+  services.loop.post([this, id = c.id] {
+    services.containers->start(id, [id](Result<Unit> started) {
+      if (!started.ok()) log_warning("starting {}: {}", id, started.error().to_string());
+    });
+  });
+  return false;
+}
+
+std::vector<std::string> Containers::adopt(bool after_boot) {
   auto records = impl_->services.state.all("container");
   if (!records.ok()) {
     log_error("reading containers: {}", records.error().to_string());
-    return;
+    return {};
   }
   for (const auto& [id, text] : *records) {
     auto container = parse_container_record(text);
@@ -82,13 +120,21 @@ void Containers::adopt() {
     impl_->ids_by_name[entry->c.name] = id;
     impl_->entries.emplace(id, std::move(entry));
   }
-  for (const auto& [id, entry] : impl_->entries) impl_->adopt(entry.get());
+  std::vector<std::string> returning;
+  for (const auto& [id, entry] : impl_->entries) {
+    if (after_boot && impl_->adopt_after_boot(entry.get())) {
+      returning.push_back(id);
+    } else {
+      impl_->adopt(entry.get());
+    }
+  }
   // A directory without a record is what a crash between the two left.
   std::error_code ec;
   for (const auto& item :
        std::filesystem::directory_iterator(impl_->services.paths.root / "containers", ec)) {
     if (impl_->get(item.path().filename().string()) == nullptr) (void)remove_tree(item.path());
   }
+  return returning;
 }
 
 }  // namespace stack::engine

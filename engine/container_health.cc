@@ -83,6 +83,11 @@ bool read_available(int fd, std::string* output) {
 
 }  // namespace
 
+Containers::Impl::Impl(Services& shared)
+    : services(shared),
+      own_netns(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)),
+      probe_pool(shared.loop, 1) {}
+
 void Containers::Impl::start_health(Entry* entry, bool resume) {
   Container& c = entry->c;
   if (!resume) c.health = {};
@@ -111,6 +116,7 @@ void Containers::Impl::start_health(Entry* entry, bool resume) {
 
 void Containers::Impl::stop_health(Entry* entry) {
   entry->health_timer.cancel();
+  entry->native_probe.reset();
   if (entry->probe) {
     (void)send_signal(entry->probe->exec.shim_pidfd.get(), SIGKILL);
     (void)reap(entry->probe->exec.shim_pidfd.get(), true);
@@ -144,6 +150,7 @@ void Containers::Impl::schedule_probe(Entry* entry) {
 
 void Containers::Impl::begin_probe(Entry* entry) {
   entry->health->probe_begun(services.clock.now());
+  if (entry->c.config.healthcheck->test.front() == "PROBE") return begin_native_probe(entry);
   const std::string id = entry->c.id;
   const std::uint64_t generation = entry->generation;
   runtime::ExecRequest request;
@@ -216,10 +223,42 @@ void Containers::Impl::begin_probe(Entry* entry) {
       });
 }
 
+void Containers::Impl::begin_native_probe(Entry* entry) {
+  const std::string id = entry->c.id;
+  const std::uint64_t generation = entry->generation;
+  const WallTime begun = services.clock.wall();
+  const auto finish = [this, id, generation, begun](int exit_code, std::string output) {
+    finish_probe(id, generation, {begun, services.clock.wall(), exit_code, std::move(output)});
+  };
+  auto target = parse_probe(entry->c.config.healthcheck->test[1]);
+  if (!target.ok()) return finish(-1, target.error().message);
+  probe_pool.run(
+      [target = *target, pid = entry->c.pid, own = own_netns.get()] {
+        return connect_probe(target, pid, own);
+      },
+      [this, id, generation, begun, finish, target = *target](Result<Fd> socket) {
+        Entry* same = get(id);
+        if (same == nullptr || same->generation != generation || !same->health) return;
+        if (!socket.ok()) return finish(1, socket.error().message);
+        const Duration timeout = same->health->config().timeout;
+        same->native_probe = std::make_unique<NativeProbe>(
+            services.loop, std::move(socket).value(), target, [finish](ProbeVerdict verdict) {
+              finish(verdict.exit_code, std::move(verdict.output));
+            });
+        same->health_timer = services.loop.after(timeout, [this, id, generation, begun, timeout] {
+          if (Entry* now = get(id); now != nullptr && now->generation == generation) {
+            finish_probe(id, generation,
+                         scheduler::timed_out_probe(begun, services.clock.wall(), timeout));
+          }
+        });
+      });
+}
+
 void Containers::Impl::finish_probe(const std::string& id, std::uint64_t generation,
                                     scheduler::ProbeResult result) {
   Entry* entry = get(id);
   if (entry == nullptr || entry->generation != generation || !entry->health) return;
+  entry->native_probe.reset();
   const bool changed = entry->health->probe_finished(services.clock.now(), std::move(result));
   show(entry);
   if (changed) {
@@ -249,25 +288,11 @@ void Containers::Impl::on_unhealthy(Entry* entry) {
   enqueue(id, [this, id, decision](Entry::Finished finished) {
     Entry* same = get(id);
     if (same->c.health.status != Health::kUnhealthy) return finished();
-    stop(same, std::nullopt, "", [this, id, decision, finished](Result<Unit>) {
-      Entry* stopped = get(id);
-      if (stopped == nullptr) return finished();
-      // stop() is a user's word elsewhere; this one was ours.
-      stopped->c.manually_stopped = false;
-      stopped->c.status = RunState::kRestarting;
-      stopped->restarts = decision.next;
-      stopped->c.restart_count = decision.next.count;
-      stopped->c.restart_reason = decision.reason;
-      save(*stopped);
-      stopped->restart_timer = services.loop.after(decision.delay, [this, id] {
-        enqueue(id, [this, id](Entry::Finished started) {
-          Entry* again = get(id);
-          if (again->c.status != RunState::kRestarting) return started();
-          start(again, [started](Result<Unit>) { started(); });
-        });
-      });
+    const auto restart = [this, id, decision, finished](Result<Unit>) {
+      if (Entry* stopped = get(id)) schedule_restart(stopped, decision);
       finished();
-    });
+    };
+    stop(same, std::nullopt, "", restart, false);
   });
 }
 

@@ -69,6 +69,9 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
     remove_after_failed_start(*entry);
     return done(std::move(prepared).error());
   }
+  // Addresses and ports are written down before anything has them: whoever finds the container
+  // running after our death must know what it holds.
+  save(*entry);
   for (auto& client : entry->pending_clients) {
     job->clients.push_back(
         {std::move(client.socket),
@@ -204,6 +207,7 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
   stop_health(entry);
   entry->kill_timer.cancel();
   const auto ports = published_ports(*entry);
+  entry->ending = true;
   c.status = RunState::kExited;
   c.pid = 0;
   c.exit_code = exit_code;
@@ -220,6 +224,7 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
       [this, id, ran, then = std::move(then)](Status cleaned) {
         Entry* same = get(id);
         if (same == nullptr) return;
+        same->ending = false;
         if (!cleaned.ok())
           log_warning("cleaning up after container {}: {}", same->c.name,
                       cleaned.error().to_string());
@@ -255,6 +260,13 @@ void Containers::Impl::apply_restart_policy(Entry* entry) {
     }
     return;
   }
+  schedule_restart(entry, decision);
+}
+
+void Containers::Impl::schedule_restart(Entry* entry, const scheduler::RestartDecision& decision) {
+  Container& c = entry->c;
+  const std::string id = c.id;
+  c.restart_reason = decision.reason;
   entry->restarts = decision.next;
   c.restart_count = decision.next.count;
   c.status = RunState::kRestarting;
@@ -278,10 +290,10 @@ void Containers::Impl::apply_restart_policy(Entry* entry) {
 }
 
 void Containers::Impl::stop(Entry* entry, std::optional<int> timeout,
-                            const std::string& signal_text, Done<Unit> done) {
+                            const std::string& signal_text, Done<Unit> done, bool by_user) {
   Container& c = entry->c;
   const std::string id = c.id;
-  c.manually_stopped = true;
+  if (by_user) c.manually_stopped = true;
   if (c.status == RunState::kRestarting) {
     entry->restart_timer.cancel();
     c.status = RunState::kExited;

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "base/log.h"
 #include "engine/container_links.h"
+#include "engine/container_start.h"
 #include "engine/containers_impl.h"
 #include "engine/networks.h"
 #include "netd/client.h"
@@ -144,6 +146,7 @@ std::vector<netd::PublishedPort> Containers::Impl::published_ports(const Entry& 
 std::vector<netd::PublishedContainer> Containers::published() const {
   std::vector<netd::PublishedContainer> out;
   for (const auto& [id, entry] : impl_->entries) {
+    if (entry->ending) continue;
     auto ports = impl_->published_ports(*entry);
     if (!ports.empty()) out.push_back({id, std::move(ports)});
   }
@@ -195,6 +198,43 @@ void Containers::Impl::release(Entry* entry) {
     endpoint.gateway6.clear();
   }
   entry->c.ports.clear();
+}
+
+// A container that ends loses its interface too: only one that runs on for a moment has been
+// robbed.
+void Containers::interface_lost(const std::string& host_veth) {
+  for (const auto& [id, entry] : impl_->entries) {
+    if (!is_up(entry->c.status)) continue;
+    const auto& endpoints = entry->c.endpoints;
+    if (std::none_of(endpoints.begin(), endpoints.end(),
+                     [&](const Endpoint& e) { return e.host_veth == host_veth; }))
+      continue;
+    entry->interface_timer = impl_->services.loop.after(
+        std::chrono::milliseconds(100), [this, id = id, generation = entry->generation] {
+          Entry* same = impl_->get(id);
+          if (same != nullptr && same->generation == generation && is_up(same->c.status))
+            impl_->restore_interfaces(same);
+        });
+  }
+}
+
+void Containers::Impl::restore_interfaces(Entry* entry) {
+  auto job = std::make_shared<StartJob>();
+  job->container = entry->c;
+  for (const auto& endpoint : entry->c.endpoints) {
+    const auto network = services.networks->find(endpoint.network_id);
+    if (!network.ok()) return;
+    job->networks.push_back(Networks::spec_of(**network));
+  }
+  services.pool.run([job] { return engine::restore_interfaces(*job); },
+                    [this, name = entry->c.name](Status restored) {
+                      if (restored.ok()) {
+                        log_info("container {}: a lost interface was made again", name);
+                      } else {
+                        log_warning("container {}: making a lost interface again: {}", name,
+                                    restored.error().to_string());
+                      }
+                    });
 }
 
 void Containers::connect(const std::string& name_or_id, const std::string& network_id,

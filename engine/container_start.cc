@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -212,9 +213,9 @@ Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const Sta
 
 }  // namespace
 
-Result<Fd> prepare_network(const StartJob& job) {
-  if (!has_own_network(job.container) || job.network_pid > 0) return Fd();
-  Fd netns = TRY_WHILE(netd::create_namespace(), "creating a network namespace");
+namespace {
+
+std::vector<netd::EndpointSpec> endpoint_specs(const StartJob& job) {
   std::vector<netd::EndpointSpec> specs;
   for (std::size_t i = 0; i < job.container.endpoints.size(); ++i) {
     const Endpoint& endpoint = job.container.endpoints[i];
@@ -250,6 +251,26 @@ Result<Fd> prepare_network(const StartJob& job) {
   };
   choose(false);
   choose(true);
+  return specs;
+}
+
+}  // namespace
+
+Status restore_interfaces(const StartJob& job) {
+  std::vector<netd::EndpointSpec> lost = endpoint_specs(job);
+  std::erase_if(lost, [](const netd::EndpointSpec& spec) {
+    return ::if_nametoindex(spec.host_veth.c_str()) != 0;
+  });
+  if (lost.empty()) return ok_status();
+  const Fd netns = TRY(netd::namespace_of(job.container.pid));
+  for (const auto& network : job.networks) TRY(netd::ensure_network(network));
+  return netd::attach_endpoints(netns.get(), lost, false);
+}
+
+Result<Fd> prepare_network(const StartJob& job) {
+  if (!has_own_network(job.container) || job.network_pid > 0) return Fd();
+  Fd netns = TRY_WHILE(netd::create_namespace(), "creating a network namespace");
+  const std::vector<netd::EndpointSpec> specs = endpoint_specs(job);
   for (const auto& network : job.networks) {
     if (job.bridge_gate != nullptr) {
       const std::lock_guard lock(job.bridge_gate->mutex);

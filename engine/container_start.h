@@ -48,6 +48,8 @@ struct StartJob {
 // A network namespace with all interfaces; empty when the container brings none of its own (host,
 // container:ID).
 Result<Fd> prepare_network(const StartJob& job);
+// Makes those interfaces of a running container again that are gone from the host.
+Status restore_interfaces(const StartJob& job);
 // Publishes, writes the files below /etc, fills new volumes, starts the program. Undoes itself on
 // failure.
 Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job,

@@ -81,8 +81,9 @@ class Containers {
   ~Containers();
 
   // Reads the records, re-adopts what runs, applies restart policies to what does not; called once
-  // at start.
-  void adopt();
+  // at start. After a boot of the machine the containers of projects are left to Projects::boot()
+  // instead, which knows their order: their ids come back.
+  std::vector<std::string> adopt(bool after_boot);
 
   // `renew_from`: take over the anonymous volumes of this container (Compose's recreate).
   void create(std::string name, ContainerConfig config, std::string inherit_volumes_from,
@@ -135,6 +136,9 @@ class Containers {
   void with_rootfs(const std::string& id,
                    std::function<Status(const std::filesystem::path&)> blocking_work,
                    Done<Unit> done);
+
+  // The host's end of an interface is gone. When its container runs on, it is made again.
+  void interface_lost(const std::string& host_veth);
 
   // What is published now, for the firewall.
   std::vector<netd::PublishedContainer> published() const;

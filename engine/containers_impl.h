@@ -12,8 +12,10 @@
 #include <memory>
 
 #include "base/event_loop.h"
+#include "base/worker_pool.h"
 #include "engine/containers.h"
 #include "engine/daemon.h"
+#include "engine/native_probe.h"
 #include "netd/ports.h"
 #include "runtime/container.h"
 #include "scheduler/health.h"
@@ -23,7 +25,7 @@ namespace stack::engine {
 
 struct StartJob;  // engine/container_start.h
 
-struct HealthProbe {    // one probe under way
+struct HealthProbe {    // one probe under way, by a process in the container
   std::string exec_id;  // for its events
   runtime::RunningExec exec;
   EventLoop::Watch out_watch, err_watch, exit_watch;
@@ -44,13 +46,16 @@ struct Entry {
   scheduler::RestartState restarts;
   EventLoop::Timer restart_timer, kill_timer;
   bool stopping = false;  // a stop is under way: its event comes before `die`
+  EventLoop::Timer interface_timer;
+  bool ending = false;  // has ended, and what it held is being taken away
   std::vector<std::function<void()>>
       when_stopped;  // called once after the container has ended and was cleaned up
 
   std::unique_ptr<scheduler::HealthMonitor> health;
   std::unique_ptr<HealthProbe> probe;
-  EventLoop::Timer health_timer;
-  std::uint64_t generation = 0;  // counts starts: late answers of an earlier life are dropped
+  std::unique_ptr<NativeProbe> native_probe;
+  EventLoop::Timer health_timer;  // the next probe, or the end of the native one's time
+  std::uint64_t generation = 0;   // counts starts: late answers of an earlier life are dropped
 
   std::deque<Operation> queue;
   bool busy = false;
@@ -80,7 +85,7 @@ struct ExecEntry {
 scheduler::RestartPolicy restart_policy_of(const Container& container);
 
 struct Containers::Impl {
-  explicit Impl(Services& shared) : services(shared) {}
+  explicit Impl(Services& shared);
 
   Services& services;
   std::map<std::string, std::unique_ptr<Entry>> entries;
@@ -122,12 +127,17 @@ struct Containers::Impl {
   void unmount_unused_volumes(const Container& ended);
   void remove_after_failed_start(const Entry& entry);
   void publish_attachments(const Entry& entry, bool begins);
+  void restore_interfaces(Entry* entry);
   void begin_running(Entry* entry, runtime::RunningContainer running);
   void on_shim_exit(const std::string& id, std::uint64_t generation);
   void ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished, Entry::Finished then);
   void apply_restart_policy(Entry* entry);
-  void stop(Entry* entry, std::optional<int> timeout, const std::string& signal, Done<Unit> done);
+  void schedule_restart(Entry* entry, const scheduler::RestartDecision& decision);
+  // Unless by a user, whoever finds the container ended after our death restarts it by its policy.
+  void stop(Entry* entry, std::optional<int> timeout, const std::string& signal, Done<Unit> done,
+            bool by_user = true);
   void adopt(Entry* entry);
+  bool adopt_after_boot(Entry* entry);
   void register_names(Entry* entry, Fd netns, std::function<void(Status)> done);
   struct LinkedTo {
     const Container* target;
@@ -148,8 +158,12 @@ struct Containers::Impl {
   void stop_health(Entry* entry);
   void schedule_probe(Entry* entry);
   void begin_probe(Entry* entry);
+  void begin_native_probe(Entry* entry);
   void finish_probe(const std::string& id, std::uint64_t generation, scheduler::ProbeResult result);
   void on_unhealthy(Entry* entry);
+
+  Fd own_netns;           // where the thread of probes goes back to
+  WorkerPool probe_pool;  // one thread, which changes its network namespace; last: it uses the rest
 };
 
 }  // namespace stack::engine

@@ -62,6 +62,8 @@ void FirewallGuard::restore() {
                        restoring_ = false;
                        if (!restored.ok())
                          log_error("restoring the firewall: {}", restored.error().to_string());
+                       // Containers that came or went meanwhile met the table we replaced.
+                       if (restored.ok() && wanted().published != state.published) return restore();
                        // A network that was removed meanwhile may have been made again by us.
                        for (const auto& network : state.networks) {
                          if (services_.networks->find(network.id).ok()) continue;

@@ -281,9 +281,13 @@ Status Networks::assign(const Network& network, Endpoint* endpoint) {
       }
       continue;
     }
-    std::set<std::string> used = taken;
-    used.insert(pool->gateway);
-    for (const auto& [name, address] : pool->aux_addresses) used.insert(address);
+    // Copied only when there is something to add: a network may have a thousand addresses in use.
+    std::set<std::string> more;
+    if (!pool->aux_addresses.empty()) {
+      more = taken;
+      for (const auto& [name, address] : pool->aux_addresses) more.insert(address);
+    }
+    const std::set<std::string>& used = more.empty() ? taken : more;
     std::string address = fixed;
     if (fixed.empty()) {
       auto next =

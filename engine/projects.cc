@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "engine/boot.h"
 #include "engine/containers.h"
 #include "engine/daemon.h"
 #include "engine/history.h"
@@ -76,6 +77,7 @@ struct Projects::Impl {
   LocalEngine engine;
   scheduler::LoopTimers timers;
   scheduler::Supervisor supervisor;
+  ProjectBoot boot{services, supervisor};
   int active = 0;
 
   void store(const std::string& name, const scheduler::Kept* kept) {
@@ -247,10 +249,23 @@ void Projects::adopt() {
   }
 }
 
+void Projects::boot(const std::vector<std::string>& containers) { impl_->boot.begin(containers); }
+
 Result<std::unique_ptr<Projects::Run>> Projects::run(const std::string& project,
                                                      const std::string& verb, std::string_view body,
                                                      std::function<void(std::string)> line,
                                                      std::function<void()> finished) {
+  if (verb == "enable" || verb == "disable") {
+    const auto all = list(true);
+    if (std::none_of(all.begin(), all.end(), [&](const auto& p) { return p.name == project; })) {
+      return Error::not_found("no such project: " + project).fix("Bring it up first: stack up -d.");
+    }
+    TRY(verb == "enable" ? enable_project(impl_->services.paths, impl_->services.state, project)
+                         : disable_project(impl_->services.paths, impl_->services.state, project));
+    line(dump({{"result", json::object()}}));
+    finished();
+    return std::unique_ptr<Run>();
+  }
   const auto request = std::make_shared<ProjectRequest>(TRY(parse_project_request(verb, body)));
   const auto progress = [line](const scheduler::ProgressLine& what) { line(dump(to_json(what))); };
   const bool dry_run = request->options->value("dry_run", false);
@@ -324,7 +339,7 @@ void Projects::why(const std::string& project, const std::string& service,
       });
 }
 
-bool Projects::busy() const { return impl_->active > 0; }
+bool Projects::busy() const { return impl_->active > 0 || impl_->boot.busy(); }
 
 std::vector<ProjectListing> Projects::list(bool all) const {
   struct Seen {

@@ -25,6 +25,9 @@ class Projects {
   explicit Projects(Services& services);
   ~Projects();
   void adopt();  // projects declared before the engine stopped are kept up again
+  // The machine has come up: starts what these containers (of Containers::adopt) are the replicas
+  // of, in the order of their projects, and tries again until that has worked.
+  void boot(const std::vector<std::string>& containers);
 
   // One run of a verb ("up", "down", "start", ...). `body` is the request's JSON, see docs/api.md.
   // `line` is called with each JSON line of the answer (without newline), `finished` once after the

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "compose/probe.h"
 #include "scheduler/restart.h"
 
 namespace stack::engine {
@@ -104,6 +105,8 @@ Status add_files(const compose::Project& project,
 HealthcheckConfig healthcheck_of(const compose::Healthcheck& from) {
   HealthcheckConfig to;
   to.test = from.disable ? std::vector<std::string>{"NONE"} : from.test;
+  if (const std::string probe = compose::probe_of(from); !from.disable && !probe.empty())
+    to.test = {"PROBE", probe};
   to.interval = from.interval.value_or(Duration{0});
   to.timeout = from.timeout.value_or(Duration{0});
   to.start_period = from.start_period.value_or(Duration{0});

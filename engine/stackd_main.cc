@@ -15,15 +15,18 @@
 #include "base/log.h"
 #include "engine/api/routes.h"
 #include "engine/api/server.h"
+#include "engine/boot.h"
 #include "engine/containers.h"
 #include "engine/daemon.h"
 #include "engine/daemon_settings.h"
 #include "engine/firewall_guard.h"
 #include "engine/history.h"
 #include "engine/image_service.h"
+#include "engine/interface_guard.h"
 #include "engine/networks.h"
 #include "engine/projects.h"
 #include "engine/state_store.h"
+#include "engine/systemd.h"
 #include "engine/volumes.h"
 #include "images/store.h"
 #include "netd/client.h"
@@ -70,6 +73,7 @@ Status serve(bool on_demand) {
   TRY(make_directories(paths.run, 0711));
 
   EventLoop loop;
+  SystemdNotifier systemd(loop);
   WorkerPool pool(loop, std::max(4U, std::thread::hardware_concurrency()));
   WorkerPool long_pool(loop, 4);
   const SystemClock clock;
@@ -99,15 +103,21 @@ Status serve(bool on_demand) {
   volumes.adopt();
   networks.adopt();
   netd.start();
-  containers.adopt();
+  const bool after_boot = first_start_since_boot(paths.run);
+  const auto returning = containers.adopt(after_boot);
   FirewallGuard firewall(services);
   firewall.restore_now();
+  const InterfaceGuard interfaces(services);
   netd.settle();
   projects.adopt();
+  projects.boot(returning);
+  TRY(mark_boot(paths.run));
 
   auto server =
       TRY(api::HttpServer::listen(loop, paths.run / "stack.sock", api::make_router(services)));
   log_info("stackd is ready at {}", (paths.run / "stack.sock").string());
+
+  systemd.ready("serving " + (paths.run / "stack.sock").string());
 
   const auto leave = [&](int) { loop.stop(); };
   const auto signals = loop.on_signal({SIGTERM, SIGINT, SIGHUP}, leave);
@@ -125,6 +135,7 @@ Status serve(bool on_demand) {
   };
   idle = loop.after(std::chrono::seconds(1), look);
   loop.run();
+  systemd.stopping();
   // Jobs use the parts, which are destroyed before the pools.
   long_pool.stop();
   pool.stop();

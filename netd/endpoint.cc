@@ -147,16 +147,16 @@ Result<Fd> create_namespace() {
     link_up(batch, 1);  // lo is always the first
     batch.request_ack_of_last();
     TRY(socket.transact(batch, "bringing the loopback interface up"));
-    TRY(write_sysctl("ipv4/ip_unprivileged_port_start", "0"));
-    TRY(write_sysctl("ipv4/ping_group_range", "0 2147483647"));
-    TRY(write_sysctl("ipv4/conf/default/arp_notify", "1"));
-    const Status v6 = write_sysctl("ipv6/conf/default/disable_ipv6", "1");
+    TRY(write_sysctls("ipv4", {{"ip_unprivileged_port_start", "0"},
+                               {"ping_group_range", "0 2147483647"},
+                               {"conf/default/arp_notify", "1"}}));
+    const Status v6 = write_sysctls("ipv6/conf", {{"default/disable_ipv6", "1"},
+                                                  {"default/accept_ra", "0"},
+                                                  {"all/accept_ra", "0"},
+                                                  {"default/ndisc_notify", "1"}});
     if (!v6.ok() && v6.error().os_errno == ENOENT)
       return ok_status();  // ipv6.disable=1 on the kernel command line
-    if (!v6.ok()) return v6;
-    TRY(write_sysctl("ipv6/conf/default/accept_ra", "0"));
-    TRY(write_sysctl("ipv6/conf/all/accept_ra", "0"));
-    return write_sysctl("ipv6/conf/default/ndisc_notify", "1");
+    return v6;
   });
   if (!made.ok()) return made.error();
   return out;

@@ -39,6 +39,17 @@ Status write_sysctl(const std::string& name, const std::string& value) {
   return ok_status();
 }
 
+Status write_sysctls(const std::string& directory,
+                     const std::vector<std::pair<std::string, std::string>>& values) {
+  const Fd parent = TRY(open_fd("/proc/sys/net/" + directory, O_PATH | O_DIRECTORY));
+  for (const auto& [name, value] : values) {
+    const Fd fd(::openat(parent.get(), name.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd || ::write(fd.get(), value.data(), value.size()) < 0)
+      return Error::os(errno, "/proc/sys/net/" + directory + "/" + name);
+  }
+  return ok_status();
+}
+
 Result<std::string> read_sysctl(const std::string& name) {
   std::string text = TRY(read_file("/proc/sys/net/" + name, 4096));
   while (!text.empty() && text.back() == '\n') text.pop_back();

@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -14,6 +16,10 @@ Status run_in_namespace(int netns_fd, const std::function<Status()>& fn);
 
 // Writes /proc/sys/net/<name> of the calling thread's namespace.
 Status write_sysctl(const std::string& name, const std::string& value);
+// The same for several below one directory, which is looked up once: each part of such a path costs
+// a search among the entries of that name of all network namespaces.
+Status write_sysctls(const std::string& directory,
+                     const std::vector<std::pair<std::string, std::string>>& values);
 Result<std::string> read_sysctl(const std::string& name);  // without the line end
 
 }  // namespace stack::netd

@@ -53,6 +53,7 @@ Status remove_network(const NetworkSpec& spec);
 struct PublishedContainer {
   std::string container_id;
   std::vector<PublishedPort> ports;
+  bool operator==(const PublishedContainer&) const = default;
 };
 struct FirewallState {
   std::vector<NetworkSpec> networks;

@@ -176,7 +176,8 @@ class CgroupV1 final : public CgroupSystem {
     for (std::size_t slash = 0; slash != std::string::npos;) {
       slash = path.find('/', slash + 1);
       const std::string directory = mount.point + path.substr(0, slash);
-      if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+      const bool made = ::mkdir(directory.c_str(), 0755) == 0;
+      if (!made && errno != EEXIST) {
         // The parent may have been removed by somebody's last container between two steps: the
         // caller tries again.
         return Error::os(errno, "creating cgroup " + directory);
@@ -190,6 +191,9 @@ class CgroupV1 final : public CgroupSystem {
         const std::string inherited = TRY(read_file(parent + file, 4096));
         TRY(write_cgroup_file(directory + file, inherited));
       }
+      // Groups below are then born with these CPUs and nodes; each write compares all siblings.
+      if (made && slash != std::string::npos)
+        TRY(write_cgroup_file(directory + "/cgroup.clone_children", "1"));
     }
     return ok_status();
   }

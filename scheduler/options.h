@@ -73,7 +73,7 @@ struct DownOptions {
 struct ServicesOptions {
   std::vector<std::string> services = {};
   std::optional<int> timeout = {};  // stop, restart
-  bool no_deps = false;             // restart
+  bool no_deps = false;             // start, restart
   std::string signal = "SIGKILL";   // kill
   bool remove_orphans = false;      // kill
   bool stop = false;                // rm: stop first

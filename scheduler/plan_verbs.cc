@@ -53,7 +53,7 @@ class VerbPlanner {
   using Condition = AwaitCondition::Condition;
 
   Status start() {
-    selected_ = with_dependencies(graph_, selected_);
+    if (!options_.no_deps) selected_ = with_dependencies(graph_, selected_);
     for (const std::string& name : graph_.order) {
       if (!selected_.contains(name)) continue;
       const compose::Service& service = project_.services.at(name);

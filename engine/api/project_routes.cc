@@ -114,7 +114,7 @@ void add_project_routes(Router& router, Services& services) {
   router.add("GET", "/stack/projects/{name}/why",
              [&services](const ExchangePtr& exchange) { why(services, exchange); });
   for (const char* verb : {"up", "down", "start", "stop", "restart", "kill", "pause", "unpause",
-                           "rm", "build", "pull", "run", "rollback"}) {
+                           "rm", "build", "pull", "run", "rollback", "enable", "disable"}) {
     router.add("POST", std::string("/stack/projects/{name}/") + verb,
                [&services, verb](const ExchangePtr& exchange) { run(services, exchange, verb); });
   }

@@ -4,6 +4,7 @@
     tests/bench/run.py                                    ours alone
     PEER_DOCKER="docker" tests/bench/run.py               beside Docker; any command prefix that runs its client
     tests/bench/run.py --runs 9 --services 200 fifty      other sizes; only the cases whose name starts so
+    tests/bench/run.py --runs 3 --only ours scale idle probes    50 against 1,000 services, idle CPU, health checks
 
 The two take turns, so that a slower minute of the machine meets both. Each number is the median of the runs, with the
 fastest in brackets. Both use the very same images (examples/images/make.sh). Needs root, and the examples' ports
@@ -42,18 +43,34 @@ class Tool:
             sys.exit(f"{self.name}: {shlex.join(arguments)} failed in {cwd}:\n{done.stdout}{done.stderr}")
         return seconds
 
+    def is_engine(self, pid):
+        # Not by the executed file: a shim has left the root directory that its file is in.
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip() in [name[:15] for name in self.processes]
+
     def memory(self):
         """PSS of all processes of the engine, in bytes."""
         total = 0
         for entry in os.listdir("/proc"):
             try:
-                if entry.isdigit() and os.path.basename(os.readlink(f"/proc/{entry}/exe")) in self.processes:
+                if entry.isdigit() and self.is_engine(entry):
                     for line in pathlib.Path(f"/proc/{entry}/smaps_rollup").read_text().splitlines():
                         if line.startswith("Pss:"):
                             total += int(line.split()[1]) * 1024
             except OSError:
                 pass
         return total
+
+    def cpu(self):
+        """CPU time so far of all processes of the engine and of those that they have waited for, in seconds."""
+        ticks = 0
+        for entry in os.listdir("/proc"):
+            try:
+                if entry.isdigit() and self.is_engine(entry):
+                    fields = pathlib.Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+                    ticks += sum(int(field) for field in fields[11:15])
+            except OSError:
+                pass
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def prepare(self, wanted):
         subprocess.run([SOURCE / "examples/images/make.sh", *wanted], check=True,
@@ -91,10 +108,13 @@ class Results:
                 return "-"
             if unit == "MiB":
                 return f"{statistics.median(values) / 2**20:.1f} MiB ({min(values) / 2**20:.1f})"
-            return f"{statistics.median(values) * 1000:.0f} ms ({min(values) * 1000:.0f})"
+            if unit == "%":
+                return f"{statistics.median(values) * 100:.2f} % ({min(values) * 100:.2f})"
+            digits = 0 if statistics.median(values) > 0.01 else 2
+            return f"{statistics.median(values) * 1000:.{digits}f} ms ({min(values) * 1000:.{digits}f})"
         rows = [("", "ours", "peer", "ours/peer")]
         for what, by_tool in self.values.items():
-            unit = "MiB" if what.startswith("memory") else "ms"
+            unit = "MiB" if what.startswith("memory") else "%" if what.startswith("idle") else "ms"
             mine, theirs = by_tool.get("ours", []), by_tool.get("peer", [])
             ratio = f"{statistics.median(mine) / statistics.median(theirs):.3f}" if mine and theirs else "-"
             rows.append((what, cell(mine, unit), cell(theirs, unit), ratio))
@@ -155,14 +175,71 @@ def bench_build(tool, work, results):
     results.add("build, everything cached", tool, tool.run("build", cwd=directory))
 
 
+def bench_scale(tool, work, results, count):
+    """One project of `count` services: whether a container costs the same in a crowd."""
+    directory = work / tool.name / f"scale{count}"
+    directory.mkdir(parents=True, exist_ok=True)
+    services = {f"s{n}": {"image": "busybox", "command": ["sleep", "1000000"], "stop_signal": "SIGKILL"}
+                for n in range(1, count + 1)}
+    (directory / "compose.yaml").write_text(json.dumps({"services": services}))
+    seconds = tool.run("up", "-d", cwd=directory)
+    results.add(f"up, {count} services", tool, seconds)
+    results.add(f"up, a container of {count}", tool, seconds / count)
+    results.add(f"up again, {count} services", tool, tool.run("up", "-d", cwd=directory))
+    memory = tool.memory()
+    results.add(f"memory (PSS), {count} services", tool, memory)
+    results.add(f"memory (PSS), a container of {count}", tool, memory / count)
+    seconds = tool.run("down", cwd=directory)
+    results.add(f"down, {count} services", tool, seconds)
+    results.add(f"down, a container of {count}", tool, seconds / count)
+
+
+def bench_idle(tool, work, results, count, seconds=20):
+    """What watching over healthy containers costs, with a health check of each every 10 s."""
+    directory = work / tool.name / f"idle{count}"
+    directory.mkdir(parents=True, exist_ok=True)
+    check = {"test": ["CMD", "true"], "interval": "10s"}
+    services = {f"s{n}": {"image": "busybox", "command": ["sleep", "1000000"], "stop_signal": "SIGKILL",
+                          "healthcheck": check} for n in range(1, count + 1)}
+    (directory / "compose.yaml").write_text(json.dumps({"services": services}))
+    tool.run("up", "-d", cwd=directory)
+    time.sleep(2)
+    before = tool.cpu()
+    time.sleep(seconds)
+    results.add(f"idle CPU, {count} health checks each 10 s", tool, (tool.cpu() - before) / seconds)
+    tool.run("down", cwd=directory)
+
+
+def bench_probes(tool, work, results, seconds=10):
+    """CPU time of one health check: by a command in the container, and by the engine itself."""
+    kinds = {"exec": {"test": ["CMD", "true"]}}
+    if tool.name == "ours":
+        kinds.update({kind: {"x-stack": {"probe": {kind: port}}} for kind, port in (("http", 80), ("tcp", 80))})
+    for kind, check in kinds.items():
+        directory = work / tool.name / f"probe-{kind}"
+        directory.mkdir(parents=True, exist_ok=True)
+        services = {f"s{n}": {"image": "busybox", "stop_signal": "SIGKILL",
+                              "command": ["sh", "-c", "mkdir /w; echo ok >/w/index.html; exec httpd -f -p 80 -h /w"],
+                              "healthcheck": {**check, "interval": "100ms"}} for n in range(1, 11)}
+        (directory / "compose.yaml").write_text(json.dumps({"services": services}))
+        tool.run("up", "-d", cwd=directory)
+        time.sleep(1)
+        before = tool.cpu()
+        time.sleep(seconds)
+        results.add(f"CPU of a health check, {kind}", tool, (tool.cpu() - before) / (seconds * 10 * len(services)))
+        tool.run("down", cwd=directory)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--services", type=int, default=50)
+    parser.add_argument("--crowd", type=int, default=1000, help="services of the larger project of `scale`")
     parser.add_argument("--build", type=pathlib.Path, default=SOURCE / "build")
     parser.add_argument("--only", choices=("ours", "peer"))
     parser.add_argument("--json", type=pathlib.Path, help="also write every single value there")
-    parser.add_argument("cases", nargs="*", help="flask, redis, pull, build, fifty; all by default")
+    parser.add_argument("cases", nargs="*",
+                        help="flask, redis, pull, build, fifty (these by default), scale, idle, probes")
     options = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("needs root")
@@ -186,14 +263,18 @@ def main():
         "pull": lambda tool: bench_pull(tool, results, image()),
         "build": lambda tool: bench_build(tool, work, results),
         "fifty": lambda tool: bench_many(tool, work, results, options.services),
+        "scale": lambda tool: [bench_scale(tool, work, results, count) for count in (50, options.crowd)],
+        "idle": lambda tool: bench_idle(tool, work, results, options.services),
+        "probes": lambda tool: bench_probes(tool, work, results),
     }
-    wanted = [name for name in cases if not options.cases or any(name.startswith(case) for case in options.cases)]
+    usual = ("flask", "redis", "pull", "build", "fifty")
+    wanted = [name for name in cases if any(name.startswith(case) for case in options.cases or usual)]
     if not wanted:
         parser.error("no such case")
     try:
         for tool in tools:
             if wanted != ["pull"]:
-                tool.prepare(IMAGES if wanted != ["fifty"] else ["busybox"])
+                tool.prepare(IMAGES if {"flask", "redis", "build"} & set(wanted) else ["busybox"])
         for name in wanted:
             for number in range(options.runs):
                 for tool in tools:

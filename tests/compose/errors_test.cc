@@ -26,6 +26,29 @@ TEST(Errors, AllMistakesOfAFileInOneRun) {
   EXPECT_THAT(text, HasSubstr("did you mean `environment`?"));
 }
 
+TEST(Errors, AProbeIsCheckedWhereItIsWritten) {
+  const auto of = [](const std::string& own) {
+    return errors_of("services:\n  a:\n    image: x\n    healthcheck:\n      x-stack: " + own +
+                     "\n");
+  };
+  EXPECT_EQ(of("{probe: {http: 'http://localhost:8080/health'}}"), "");
+  EXPECT_EQ(of("{probe: {redis: 6379}}"), "");
+  EXPECT_THAT(
+      of("{probe: {htp: 80}}"),
+      HasSubstr("compose.yaml:5:25: services.a.healthcheck.x-stack.probe: \"htp\" is not known"));
+  EXPECT_THAT(of("{prob: {http: 80}}"), HasSubstr("did you mean `probe`?"));
+  EXPECT_THAT(of("{probe: {tcp: 70000}}"),
+              HasSubstr("compose.yaml:5:30: services.a.healthcheck.x-stack.probe.tcp: "
+                        "\"70000\" is not a port"));
+  EXPECT_THAT(of("{probe: {tcp: 'db:5432'}}"), HasSubstr("\"db\" is not an IP address"));
+  EXPECT_THAT(of("{probe: {unix: run/x}}"), HasSubstr("is not an absolute path"));
+  EXPECT_THAT(of("{probe: {tcp: 1, unix: /x}}"),
+              HasSubstr("exactly one of http, tcp, unix, redis"));
+  EXPECT_THAT(errors_of("services:\n  a:\n    image: x\n    healthcheck: {test: 'true', x-stack: "
+                        "{probe: {tcp: 1}}}\n"),
+              HasSubstr("conflicting parameters \"test\" and \"probe\""));
+}
+
 struct Case {
   const char* text;
   const char* message;
