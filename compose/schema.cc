@@ -57,9 +57,9 @@ class SchemaParser {
       key.shape = shape();
       section->keys.push_back(std::move(key));
     }
-    for (auto& [name, section] : schema_.sections_) {
-      for (std::size_t i = 0; i < section.keys.size(); ++i) {
-        section.index.emplace(section.keys[i].name, i);
+    for (auto& [name, one] : schema_.sections_) {
+      for (std::size_t i = 0; i < one.keys.size(); ++i) {
+        one.index.emplace(one.keys[i].name, i);
       }
     }
     return std::move(schema_);
