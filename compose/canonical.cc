@@ -165,13 +165,6 @@ class Canonicaliser {
     for (Node& item : n.items) {
       wrap(item, "path");
       if (item.find("required") == nullptr) item.set("required", Node::boolean(true, item.place));
-      const Node* format = item.find("format");
-      if (format != nullptr && format->text != "raw" && format->text != "dotenv" &&
-          !format->text.empty()) {
-        report_.error(format->place,
-                      fmt::format("unsupported env_file format \"{}\"", format->text),
-                      "use raw or dotenv");
-      }
     }
   }
 

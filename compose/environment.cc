@@ -51,6 +51,12 @@ class EnvironmentResolver {
     }
     const Node* format = file.find("format");
     const bool raw = format != nullptr && format->text == "raw";
+    if (format != nullptr && !raw && !format->text.empty()) {
+      report_.error(format->place,
+                    fmt::format("unsupported env_file format \"{}\"", format->text),
+                    "leave it out, or write raw");
+      return;
+    }
     read(*path, values, raw, [&](const std::string& name) -> const std::string* {
       const auto outer = project_.environment.find(name);
       if (outer != project_.environment.end()) return &outer->second;

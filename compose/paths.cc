@@ -48,7 +48,7 @@ class Resolver {
     if (Node* volumes = n.find("volumes")) {
       for (Node& v : volumes->items) {
         const Node* type = v.find("type");
-        if (type != nullptr && type->text == "bind") path(v.find("source"));
+        if (type != nullptr && type->text == "bind") source(v.find("source"));
       }
     }
     if (Node* develop = n.find("develop")) {
@@ -65,12 +65,21 @@ class Resolver {
     Node* options = n.find("driver_opts");
     if (options == nullptr || driver == nullptr || driver->text != "local") return;
     const Node* o = options->find("o");
-    if (o != nullptr && o->text == "bind") path(options->find("device"));
+    if (o != nullptr && o->text == "bind") source(options->find("device"));
   }
 
-  void file_source(Node& n) const { path(n.find("file")); }
+  void file_source(Node& n) const { source(n.find("file")); }
 
  private:
+  // Like a path, but an empty one is the directory itself.
+  void source(Node* n) const {
+    if (n != nullptr && n->is_string() && n->text.empty()) {
+      n->text = directory_;
+    } else {
+      path(n);
+    }
+  }
+
   void path(Node* n) const {
     if (n == nullptr || !n->is_string() || n->text.empty()) return;
     std::string text = n->text;

@@ -64,8 +64,8 @@ class TreeBuilder : public YAML::EventHandler {
                 const std::string& value) override {
     const bool plain = tag == "?";
     Node n;
-    if (plain || ((tag == "!reset" || tag == "!override") && !is_quoted(mark)) ||
-        tag == "tag:yaml.org,2002:int" || tag == "tag:yaml.org,2002:float" ||
+    // With a tag of Compose's own it is text, as Docker Compose has it.
+    if (plain || tag == "tag:yaml.org,2002:int" || tag == "tag:yaml.org,2002:float" ||
         tag == "tag:yaml.org,2002:bool") {
       n = resolve_plain_scalar(value, place(mark));
     } else {
@@ -251,15 +251,6 @@ class TreeBuilder : public YAML::EventHandler {
     report_.error(key.place, fmt::format("line {}: mapping key \"{}\" already defined at line {}",
                                          key.place.line, key.text, first->line));
     return false;
-  }
-
-  // Of a scalar that has a tag, at which it begins.
-  bool is_quoted(const YAML::Mark& mark) const {
-    const Place at = place(mark);
-    const std::string_view line = report_.sources().line(at);
-    const std::size_t tag = std::min(static_cast<std::size_t>(at.column) - 1, line.size());
-    const std::size_t begin = line.find_first_not_of(" \t", line.find_first_of(" \t", tag));
-    return begin != std::string_view::npos && (line[begin] == '"' || line[begin] == '\'');
   }
 
   bool in_extension() const {

@@ -40,9 +40,15 @@ class Project:
     NAMES = ["web", "db", "cache", "worker"]
     VARIABLES = ["TAG", "PORT", "NUM", "FLAG", "DIR", "EMPTY", "UNSET"]
 
+    # Choices that are mistakes, most of which Docker Compose refuses: only wild projects make them.
+    MISTAKES = {"10x", "10", "5 s", "80:99999", "1-2:1-3", "http", "./a:/b:c:d", ":/x", "0755", "nothing", "first", "often", "service_ready", "!", "300", "nope",
+                "nope.env", "x", "lonely", "nowhere", "many", "maybe", 'echo "open', "imge"}  # fmt: skip
+
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.wild = self.random.random() < 0.35
         self.files = {}
+        self.declared = []  # services
         self.networks, self.volumes, self.secrets, self.configs = set(), set(), set(), set()
 
     # Choices.
@@ -51,8 +57,15 @@ class Project:
         return self.random.random() < probability
 
     def one(self, *options):
+        if not self.wild:
+            options = [o for o in options if not self.mistaken(o)] or options
         chosen = self.random.choice(options)
         return chosen() if callable(chosen) else chosen
+
+    def mistaken(self, option):
+        if isinstance(option, str):
+            return option in self.MISTAKES or ":?" in option or option.startswith(("${NUM", "${FLAG}"))
+        return option in (1.5, ["curl"], ["lonely"], ["a", 1], ["h:1.2.3.4", "h:1.2.3.4"], {"soft": 1}, {"published": 80})
 
     def some(self, options, least=0, most=3):
         return [self.one(o) for o in self.random.sample(options, min(len(options), self.random.randint(least, most)))]
@@ -93,7 +106,7 @@ class Project:
 
     def names(self, of, *more):
         name = self.random.choice(list(more) or ["one", "two", "three"])
-        if not self.chance(0.05):
+        if not self.wild or not self.chance(0.1):
             of.add(name)
         return name
 
@@ -154,8 +167,9 @@ class Project:
         return out
 
     def depends_on(self, own):
-        others = [n for n in self.NAMES if n != own or self.chance(0.05)]
+        others = [n for n in (self.NAMES if self.wild else self.declared) if n != own or (self.wild and self.chance(0.1))] or [own]
         chosen = self.some(others, 1, 2)
+        chosen = [n for n in chosen if n != own or self.wild]
         condition = lambda: self.text("service_started", "service_healthy", "service_completed_successfully", "service_ready")  # noqa: E731
         return self.one(chosen, chosen, {n: {"condition": condition(), **self.one({}, {"restart": self.flag()}, {"required": self.one(True, False)})} for n in chosen})
 
@@ -192,7 +206,8 @@ class Project:
     def service(self, own, whole):
         attributes = self.attributes(own)
         unlikely = {"imge", "provider", "models", "network_mode", "volumes_from", "gpus", "links", "pid"}
-        chosen = [a for a in self.random.sample(list(attributes), self.random.randint(0 if not whole else 1, 7)) if a not in unlikely or self.chance(0.2)]
+        chosen = self.random.sample(list(attributes), self.random.randint(0 if not whole else 1, 7))
+        chosen = [a for a in chosen if a not in unlikely or (self.wild and self.chance(0.2))]
         out = {"image": self.text("busybox", "nginx:1", "nginx:${TAG}", "r.example:5000/x@sha256:" + "a" * 64)} if whole and not self.chance(0.03) else {}
         for key in chosen:
             out[key] = self.one(attributes[key])
@@ -227,6 +242,7 @@ class Project:
 
     def make(self, number):
         names = self.some(self.NAMES, 1, 3)
+        self.declared = names
         main = self.services(names)
         if self.chance(0.15):
             main.append(f"name: {flow(self.text('proj', 'My Project', ''))}")
