@@ -264,6 +264,12 @@ void parse_host_config(const Json& json, ContainerConfig& out) {
       !isolation.empty() && isolation != "default") {
     bad_value(fmt::format("invalid isolation ({}): linux only supports 'default'", isolation));
   }
+  if (!child(json, "DeviceRequests").empty())
+    bad_value("could not select device driver \"\" with capabilities: [[gpu]]");
+  for (const char* key : {"CpuRealtimePeriod", "CpuRealtimeRuntime"}) {
+    if (field<std::int64_t>(json, key) != 0)
+      bad_value("kernel does not support CPU real-time scheduler");
+  }
   out.shm_size = field<std::int64_t>(json, "ShmSize");
   out.oom_score_adj = field<int>(json, "OomScoreAdj");
   const Json& log = child(json, "LogConfig");
