@@ -196,7 +196,9 @@ class Reader {
     const std::string text =
         n.kind == Node::Kind::kFloat ? n.text.substr(0, n.text.find('.')) : n.text;
     const auto value = parse_integer(text);
-    if (!n.is_scalar() || !value || *value < static_cast<std::int64_t>(lowest<T>()) ||
+    // Docker Compose reads text only into numbers that may be negative.
+    const bool wanted = n.is_scalar() && !(std::is_unsigned_v<T> && n.is_string());
+    if (!wanted || !value || *value < static_cast<std::int64_t>(lowest<T>()) ||
         (*value > 0 && static_cast<std::uint64_t>(*value) > highest<T>())) {
       return fail(n, fmt::format("must be a whole number{}, got \"{}\"",
                                  sizeof(T) == 2 ? " from 0 to 65535" : "", n.text));

@@ -174,7 +174,7 @@ soft!         int | string
 hard!         int | string
 
 [blkio_config]
-weight        int
+weight        int | string
 weight_device list(@weight_device)
 device_read_bps list(@throttle_device)
 device_read_iops list(@throttle_device)
@@ -182,7 +182,7 @@ device_write_bps list(@throttle_device)
 device_write_iops list(@throttle_device)
 [weight_device]
 path          string
-weight        int
+weight        int | string
 [throttle_device]
 path          string
 rate          int | string
@@ -288,7 +288,7 @@ nocopy        cast-bool
 subpath       string
 [mount_tmpfs +]
 size          int<0,> | string
-mode          number
+mode          number | string
 [mount_image +]
 subpath       string
 
