@@ -29,7 +29,7 @@ compose::Project project_of(const std::vector<std::string>& services) {
 
 void depends(compose::Project& project, const std::string& name, const std::string& on,
              const std::string& condition, bool restart, bool required) {
-  service(project, name).depends_on[on] = {condition, restart, required};
+  service(project, name).depends_on[on] = {condition, restart, required, {}};
 }
 
 compose::MountConfig volume_mount(const std::string& source, const std::string& target) {
