@@ -11,7 +11,7 @@ using State = Verdict::State;
 
 Verdict evaluate_health(const std::vector<const ObservedContainer*>& replicas,
                         bool running_is_enough) {
-  bool pending = replicas.empty();
+  bool pending = false;
   for (const ObservedContainer* c : replicas) {
     if (running_is_enough && c->state == ContainerState::kExited && c->exit_code == 0)
       continue;  // a job that is done, which Docker Compose takes for a failure
@@ -54,6 +54,9 @@ Verdict evaluate_completion(const std::string& service,
 
 Verdict evaluate(Condition condition, const std::string& service,
                  const std::vector<const ObservedContainer*>& replicas) {
+  // Made before they are waited for: somebody has removed them since.
+  if (replicas.empty() && condition != Condition::kStarted)
+    return {State::kFailed, fmt::format("service \"{}\" has no container any more", service), {}};
   switch (condition) {
     case Condition::kStarted:
       return {State::kMet, {}, {}};

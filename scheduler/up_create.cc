@@ -290,7 +290,7 @@ Status UpPlanner::plan_create(const std::string& name) {
     } else if (predecessor != nullptr) {
       state.replicas.push_back({.ref = ref_of(*claim->keeper),
                                 .observed = claim->keeper,
-                                .start = claim->keeper->state == ContainerState::kCreated,
+                                .start = !runs(*claim->keeper),
                                 .predecessor = predecessor,
                                 .beside = claim->keeper->standby || starts_first(service)});
     } else {
