@@ -62,7 +62,7 @@ Result<int> build(Context& context, const Arguments& args) {
   JsonObject& options = request.options;
   if (!args.positional.empty()) options.add("services", args.positional);
   if (args.on("no-cache")) options.add("no_cache", true);
-  if (args.on("pull")) options.add("pull", "always");
+  if (args.on("pull")) options.add("pull", true);
   if (args.on("with-dependencies")) options.add("with_dependencies", true);
   std::map<std::string, std::string> build_args;
   for (const std::string& text : args.list("build-arg")) {

@@ -27,8 +27,10 @@ images::BuildRequest build_request(const compose::Project& project, const compos
   for (const auto& [key, value] : op.build_args) request.args[key] = value;
   request.target = from.target;
   request.labels = from.labels;
-  request.labels["com.docker.compose.project"] = project.name;
-  request.labels["com.docker.compose.service"] = service.name;
+  if (!op.plain) {
+    request.labels["com.docker.compose.project"] = project.name;
+    request.labels["com.docker.compose.service"] = service.name;
+  }
   if (auto tag = images::Reference::parse(op.reference); tag.ok()) request.tags.push_back(*tag);
   for (const auto& text : from.tags) {
     if (auto tag = images::Reference::parse(text); tag.ok()) request.tags.push_back(*tag);

@@ -153,6 +153,7 @@ Result<scheduler::ImageOptions> image_options(const json& options) {
       .flag("no_cache", &o.no_cache)
       .map("build_args", &o.build_args)
       .flag("with_dependencies", &o.with_dependencies)
+      .flag("plain", &o.plain)
       .flag("ignore_buildable", &o.ignore_buildable)
       .flag("ignore_pull_failures", &o.ignore_pull_failures)
       .flag("pull_base", &o.pull)

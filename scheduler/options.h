@@ -89,6 +89,7 @@ struct ImageOptions {  // build, pull
   bool pull = false;  // build: refresh base images
   std::map<std::string, std::string> build_args = {};
   bool with_dependencies = false;
+  bool plain = false;                         // build: no labels of a project on the image
   bool ignore_buildable = false;              // pull
   bool ignore_pull_failures = false;          // pull
   PullPolicy policy = PullPolicy::kFromFile;  // pull

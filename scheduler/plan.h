@@ -47,6 +47,7 @@ struct EnsureImage {
   bool no_cache = false;
   bool pull_base = false;  // refresh the images that the Dockerfile starts from
   std::map<std::string, std::string> build_args;
+  bool plain = false;  // no labels of the project
 };
 struct RemoveImage {
   std::string reference;

@@ -153,7 +153,8 @@ Result<Plan> plan_build(const compose::Project& project, const ImageOptions& opt
                    EnsureImage::Build::kYes,
                    options.no_cache,
                    options.pull,
-                   options.build_args};
+                   options.build_args,
+                   options.plain};
     const StepWords words = image_words(op);
     steps[name] = builder.add(std::move(op), "", steps_of_contexts(*service.build, steps), words);
   }

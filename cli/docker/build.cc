@@ -141,8 +141,9 @@ Result<std::string> build_directory(Context& context, const Arguments& args) {
   request.scope.name = "image-build";
   request.project_json = TRY(build_project(args, directory, inline_dockerfile));
   request.working_dir = directory;
+  request.options.add("plain", true);
   if (args.on("no-cache") || args.given("no-cache-filter")) request.options.add("no_cache", true);
-  if (args.on("pull")) request.options.add("pull", "always");
+  if (args.on("pull")) request.options.add("pull", true);
   request.quiet_log = request.quiet_steps = args.on("quiet") || args.text("progress") == "quiet";
   const auto outcome = TRY(call_project(context, request));
   return outcome.images.empty() ? std::string() : outcome.images.begin()->second;

@@ -45,7 +45,7 @@ Result<int> start(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   if (args.on("attach") || args.on("interactive")) return start_attached(*engine, args);
   std::string failed;
-  const int code = for_each_name(args.positional, [&](const std::string& name) -> Status {
+  auto code = for_each_name(args.positional, [&](const std::string& name) -> Status {
     const auto started = engine->http().post(container_path(name) + "/start");
     if (!started.ok()) {
       failed += (failed.empty() ? "" : ", ") + name;
@@ -54,8 +54,10 @@ Result<int> start(Context& context, const Arguments& args) {
     print(name + '\n');
     return ok_status();
   });
-  if (!failed.empty())
-    return Error::make(ErrorKind::kInternal, "Error: failed to start containers: " + failed);
+  if (failed.empty()) return code;
+  const std::string summary = "Error: failed to start containers: " + failed;
+  if (code.ok()) return Error::make(ErrorKind::kInternal, summary);
+  code.error().message += '\n' + summary;
   return code;
 }
 

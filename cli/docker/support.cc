@@ -28,11 +28,12 @@ Result<Document> post_document(const Engine& engine, const std::string& target, 
   return Document::parse(TRY(engine.http().post(target, std::move(body))));
 }
 
-int for_each_name(const std::vector<std::string>& names,
-                  const std::function<Status(const std::string&)>& one) {
+Result<int> for_each_name(const std::vector<std::string>& names,
+                          const std::function<Status(const std::string&)>& one) {
   int code = 0;
   for (const std::string& name : names) {
-    if (const Status status = one(name); !status.ok()) {
+    if (Status status = one(name); !status.ok()) {
+      if (names.size() == 1) return std::move(status).error();
       print_error(status.error());
       code = 1;
     }

@@ -20,8 +20,9 @@ Result<Document> post_document(const Engine& engine, const std::string& target,
                                std::string body = {});
 
 // Goes on after a failure, so that one missing name does not hide the others; 1 when any failed.
-int for_each_name(const std::vector<std::string>& names,
-                  const std::function<Status(const std::string&)>& one);
+// The failure of a single name is the error.
+Result<int> for_each_name(const std::vector<std::string>& names,
+                          const std::function<Status(const std::string&)>& one);
 
 // {"label":["a","b=c"]} of "label=a" "label=b=c"; "" for none.
 Result<std::string> filters_json(const std::vector<std::string>& filters);
