@@ -93,6 +93,9 @@ class Tutorial(EndToEnd):
                     self.machine.api("DELETE", f"/v1.44/networks/{one['Id']}")
             for one in self.machine.api("GET", "/v1.44/volumes")[1]["Volumes"]:
                 self.machine.api("DELETE", f"/v1.44/volumes/{one['Name']}?force=1")
+        # What goes with the containers goes a moment after the answer; what does not go is found by clean_up.
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: not [left for left in self.machine.left_behind() if left.startswith("control group")], 5)
         for process in (getattr(self, "daemon", None), getattr(self, "registry", None)):
             if process:
                 process.terminate()
