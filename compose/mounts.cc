@@ -119,17 +119,19 @@ Node parse_mount(const Node& item, const std::string& path, Report& report) {
   if (fields.size() > 1) n.set("source", Node::string(fields[0], at));
   n.set("target", Node::string(clean_target(target), at));
   if (flags.read_only) n.set("read_only", Node::boolean(true, at));
-  Node options = Node::map(at);
-  if (bind) {
-    if (!flags.selinux.empty()) options.set("selinux", Node::string(flags.selinux, at));
-    if (!flags.propagation.empty()) options.set("propagation", Node::string(flags.propagation, at));
-    options.set("create_host_path", Node::boolean(true, at));
-    n.set("bind", std::move(options));
-  } else {
-    if (flags.nocopy) options.set("nocopy", Node::boolean(true, at));
-    // As Docker Compose prints it.
-    if (item.text.size() > 2) n.set("volume", std::move(options));
+  // Either kind keeps the options of the other, as Docker Compose has it: labels for SELinux on a
+  // named volume are options of `bind`.
+  Node bind_options = Node::map(at);
+  if (!flags.selinux.empty()) bind_options.set("selinux", Node::string(flags.selinux, at));
+  if (!flags.propagation.empty()) {
+    bind_options.set("propagation", Node::string(flags.propagation, at));
   }
+  if (bind) bind_options.set("create_host_path", Node::boolean(true, at));
+  Node volume_options = Node::map(at);
+  if (flags.nocopy) volume_options.set("nocopy", Node::boolean(true, at));
+  const bool shown = !bind && item.text.size() > 2;  // of "/x" Docker Compose prints none
+  if (!bind_options.entries.empty()) n.set("bind", std::move(bind_options));
+  if (shown || flags.nocopy) n.set("volume", std::move(volume_options));
   return n;
 }
 
