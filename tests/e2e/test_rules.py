@@ -94,9 +94,11 @@ class Rules(EndToEnd):
         # Under another name it is a project of its own, and one that was moved is the same one.
         self.stack("-p", "twin2", "up", "-d", cwd=other)
         self.stack("-p", "twin2", "down", cwd=other)
-        os.rename(first.dir, self.machine.base / "moved")
-        first.dir = self.machine.base / "moved"
-        first("-p", "twin", "up", "-d")
+        moved = self.machine.base / "moved" / "twin"
+        moved.parent.mkdir()
+        os.rename(first.dir, moved)
+        first.dir = moved
+        first("up", "-d")
         self.assertEqual(len(first.ids()), 1)
 
     def test_changed_volume_asks(self):
