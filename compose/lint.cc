@@ -154,7 +154,8 @@ class Linter {
   // The value's place is that of an item "KEY=value" of a list.
   bool written_as_item(const Entry& e) const {
     const auto line = report_.sources().line(e.value.place);
-    const auto column = static_cast<std::size_t>(std::max(e.value.place.column, 1)) - 1;
+    auto column = static_cast<std::size_t>(std::max(e.value.place.column, 1)) - 1;
+    if (column < line.size() && (line[column] == '"' || line[column] == '\'')) ++column;
     return column < line.size() && line.substr(column).starts_with(e.key + "=");
   }
 

@@ -87,6 +87,17 @@ void locate(Diagnostic& d, std::string_view line, int column) {
   d.excerpt_column = characters(line.substr(from, begin - from)) + 1;
 }
 
+// A message may quote a value, and a value may be as long as the file.
+std::string clipped(std::string message) {
+  constexpr std::size_t kMaxMessage = 1'000;
+  if (message.size() <= kMaxMessage) return message;
+  std::size_t head = kMaxMessage * 3 / 4;
+  std::size_t tail = message.size() - kMaxMessage / 4;
+  while (head > 0 && is_tail(message[head])) --head;
+  while (tail < message.size() && is_tail(message[tail])) ++tail;
+  return message.substr(0, head) + " ... " + message.substr(tail);
+}
+
 }  // namespace
 
 void Report::add(Diagnostic::Severity severity, Place where, std::string message, std::string hint,
@@ -99,8 +110,8 @@ void Report::add(Diagnostic::Severity severity, Place where, std::string message
   d.severity = severity;
   d.where = sources_.loc(where);
   d.code = code.empty() ? code_ : code;
-  d.message = std::move(message);
-  d.hint = std::move(hint);
+  d.message = clipped(std::move(message));
+  d.hint = clipped(std::move(hint));
   if (where.line > 0 && where.column > 0) locate(d, sources_.line(where), where.column);
   if (const Sources::File* file = sources_.file(where.file)) d.chain = file->chain;
   found_.push_back({where, std::move(d)});

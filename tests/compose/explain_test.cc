@@ -25,7 +25,7 @@ TEST(Explain, AnOverrideAndWhatItReplaced) {
                               {".env", "# which\nTAG=1.25\n"}});
   EXPECT_EQ(told(options, "services.web.image"),
             "services.web.image = nginx:1.25\n"
-            "  set      /proj/compose.override.yaml:1:26  nginx:$TAG = nginx:1.25\n"
+            "  set      /proj/compose.override.yaml:1:25  nginx:$TAG = nginx:1.25\n"
             "             put over /proj/compose.yaml\n"
             "             TAG = 1.25, from /proj/.env:2\n"
             "  over     /proj/compose.yaml:3:12  nginx:1.24\n");
