@@ -52,8 +52,7 @@ class EnvironmentResolver {
     const Node* format = file.find("format");
     const bool raw = format != nullptr && format->text == "raw";
     if (format != nullptr && !raw && !format->text.empty()) {
-      report_.error(format->place,
-                    fmt::format("unsupported env_file format \"{}\"", format->text),
+      report_.error(format->place, fmt::format("unsupported env_file format \"{}\"", format->text),
                     "leave it out, or write raw");
       return;
     }

@@ -11,19 +11,18 @@ namespace stack::engine {
 void Containers::start(const std::string& name_or_id, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
-  impl_->enqueue((*found)->c.id,
-                 [this, id = (*found)->c.id, done = std::move(done)](Entry::Finished finished) {
-                   Entry* entry = impl_->get(id);
-                   const bool runs = entry->c.status == RunState::kRunning ||
-                                     entry->c.status == RunState::kPaused;
-                   if (!runs) entry->c.standby = false;
-                   entry->restarts = {};
-                   entry->c.restart_count = 0;
-                   impl_->start(entry, [done, finished](Result<Unit> result) {
-                     done(std::move(result));
-                     finished();
-                   });
-                 });
+  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id,
+                                  done = std::move(done)](Entry::Finished finished) {
+    Entry* entry = impl_->get(id);
+    const bool runs = entry->c.status == RunState::kRunning || entry->c.status == RunState::kPaused;
+    if (!runs) entry->c.standby = false;
+    entry->restarts = {};
+    entry->c.restart_count = 0;
+    impl_->start(entry, [done, finished](Result<Unit> result) {
+      done(std::move(result));
+      finished();
+    });
+  });
 }
 
 void Containers::stop(const std::string& name_or_id, std::optional<int> timeout, std::string signal,

@@ -53,7 +53,7 @@ struct RemoveReport {
 };
 // Which images docker image prune takes: those without a tag that no container uses.
 struct PruneFilter {
-  bool all = false;  // tagged ones too
+  bool all = false;                          // tagged ones too
   std::function<bool(const Image&)> wanted;  // further conditions; empty: none
 };
 struct PruneReport {

@@ -11,9 +11,11 @@ packages_build=(
 packages_images=(apt ca-certificates curl debian-archive-keyring libjs-vue mmdebstrap)
 # To build and run the tests.
 packages_test=(
-    ccache clang docker-registry gcc git iproute2 libgmock-dev libgtest-dev lld nftables openssl
+    ccache docker-registry gcc git iproute2 libgmock-dev libgtest-dev lld nftables openssl
     procps python3 python3-docker util-linux
 )
+# For tests/fuzz/run.sh.
+packages_fuzz=(clang)
 # For scripts/lint.sh.
 packages_lint=(clang-format clang-tidy git python3)
 

@@ -9,8 +9,8 @@
 #include <set>
 #include <sstream>
 
-#include "base/files.h"
 #include "base/base64.h"
+#include "base/files.h"
 #include "engine/api/filters.h"
 #include "engine/api/progress_json.h"
 #include "engine/api/stats_json.h"

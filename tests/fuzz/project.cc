@@ -1,5 +1,5 @@
-// Whole projects: the input is split at lines "%%" into compose.yaml, an override, .env and a file to
-// extend and include.
+// Whole projects: the input is split at lines "%%" into compose.yaml, an override, .env and a file
+// to extend and include.
 #include <cstdlib>
 #include <map>
 #include <string>

@@ -18,6 +18,8 @@ seconds=$1; shift
 [ $# -gt 0 ] || set -- yaml project interpolate env_file short_syntax
 
 if [ -n "$make" ]; then
+    . "$source/scripts/packages.sh"
+    install_packages build fuzz
     cmake -S "$source" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$(command -v clang++ clang++-14 | head -1)" \
         -DCMAKE_C_COMPILER="$(command -v clang clang-14 | head -1)" -DSTACK_FUZZ=ON -DSTACK_TESTS=OFF >/dev/null
     ninja -C "$build" -j "$(nproc)" "${@/#/fuzz_}"

@@ -337,7 +337,7 @@ TEST(Simulation, HoldsWhateverHappens) {
   unsigned seed = one != 0 ? one : 1;
   for (; steps < wanted; ++seed) {
     const ::testing::ScopedTrace trace(__FILE__, __LINE__,
-                                     fmt::format("to replay: STACK_SIM_SEED={}", seed));
+                                       fmt::format("to replay: STACK_SIM_SEED={}", seed));
     Simulation simulation(seed);
     simulation.run();
     steps += simulation.steps();
