@@ -13,25 +13,13 @@ class Canonicaliser {
   Canonicaliser(bool lenient, Report& report) : lenient_(lenient), report_(report) {}
 
   void file(Node& root) {
-    each(root, "services", [this](Node& n) { service(n); });
+    each_object(root, path_, "services", [this](Node& n) { service(n); });
     for (const char* kind : {"networks", "volumes", "secrets", "configs"}) {
-      each(root, kind, [this](Node& n) { external(n); });
+      each_object(root, path_, kind, [this](Node& n) { external(n); });
     }
   }
 
  private:
-  template <typename F>
-  void each(Node& root, std::string_view kind, const F& f) {
-    Node* objects = root.find(kind);
-    if (objects == nullptr) return;
-    const auto step = path_.enter(kind);
-    for (Entry& e : objects->entries) {
-      if (!e.value.is_map()) continue;
-      const auto inner = path_.enter(e.key);
-      f(e.value);
-    }
-  }
-
   std::string at(std::string_view key) const { return fmt::format("{}.{}", path_.text(), key); }
 
   // The attributes one after the other, so that absent ones cost nothing.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "compose/node.h"
+#include "compose/path.h"
 #include "compose/report.h"
 
 namespace stack::compose {
@@ -32,5 +33,18 @@ void to_words(Node* n, const std::string& path, Report& report);
 void to_string(Node& n);
 void values_to_strings(Node* n);
 void items_to_strings(Node* n);
+
+// Calls f for each map of a top-level section ("services", "networks", ...), with `path` at it.
+template <typename F>
+void each_object(Node& root, Path& path, std::string_view kind, const F& f) {
+  Node* objects = root.find(kind);
+  if (objects == nullptr) return;
+  const auto step = path.enter(kind);
+  for (Entry& e : objects->entries) {
+    if (!e.value.is_map()) continue;
+    const auto inner = path.enter(e.key);
+    f(e.value);
+  }
+}
 
 }  // namespace stack::compose

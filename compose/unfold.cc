@@ -13,9 +13,9 @@ class Unfolder {
   explicit Unfolder(Report& report) : report_(report) {}
 
   void file(Node& root) {
-    each(root, "services", [this](Node& n) { service(n); });
+    each_object(root, path_, "services", [this](Node& n) { service(n); });
     for (const char* kind : {"networks", "volumes", "secrets", "configs"}) {
-      each(root, kind, [](Node& n) {
+      each_object(root, path_, kind, [](Node& n) {
         to_dict(n.find("labels"), Unset::kEmpty);
         values_to_strings(n.find("driver_opts"));
       });
@@ -23,18 +23,6 @@ class Unfolder {
   }
 
  private:
-  template <typename F>
-  void each(Node& root, std::string_view kind, const F& f) {
-    Node* objects = root.find(kind);
-    if (objects == nullptr) return;
-    const auto step = path_.enter(kind);
-    for (Entry& e : objects->entries) {
-      if (!e.value.is_map()) continue;
-      const auto inner = path_.enter(e.key);
-      f(e.value);
-    }
-  }
-
   std::string at(std::string_view key) const { return fmt::format("{}.{}", path_.text(), key); }
 
   void service(Node& n) {
