@@ -133,8 +133,8 @@ class LayerStore {
   std::vector<LayerRecord> all_layers() const;
   std::vector<std::string> all_blobs() const;
 
-  // Waits until everything that was stored so far is on the disk; at once when nothing is new. What
-  // names layers and blobs durably (index.json, the build cache) is written after it.
+  // Waits for the disk only when what is unwritten is older than a minute; what is younger may be
+  // lost in a power cut, and lost_writes() tells so. index.json and the build cache come after it.
   Status flush() const;
   // True when the machine went down before everything was on the disk: layers and blobs that
   // index.json does not reach may be damaged.
