@@ -207,6 +207,7 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
   stop_health(entry);
   entry->kill_timer.cancel();
   const auto ports = published_ports(*entry);
+  const auto senders = senders_of(c);
   entry->ending = true;
   c.status = RunState::kExited;
   c.pid = 0;
@@ -220,7 +221,9 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
   services.netd.remove_container(c.id);
   const std::string id = c.id;
   services.pool.run(
-      [this, id, ports] { return clean_up(services.runtime, id, run_dir(id), ports); },
+      [this, id, ports, senders] {
+        return clean_up(services.runtime, id, run_dir(id), ports, senders);
+      },
       [this, id, ran, then = std::move(then)](Status cleaned) {
         Entry* same = get(id);
         if (same == nullptr) return;

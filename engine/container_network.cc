@@ -153,6 +153,16 @@ std::vector<netd::PublishedContainer> Containers::published() const {
   return out;
 }
 
+std::vector<netd::Sender> Containers::senders() const {
+  std::vector<netd::Sender> out;
+  for (const auto& [id, entry] : impl_->entries) {
+    if (entry->ending) continue;
+    const auto more = senders_of(entry->c);
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  return out;
+}
+
 void Containers::Impl::register_names(Entry* entry, Fd netns, std::function<void(Status)> done) {
   const Container& c = entry->c;
   netd::ContainerNames names;
@@ -286,8 +296,9 @@ void Containers::connect(const std::string& name_or_id, const std::string& netwo
   const std::string id = entry->c.id;
   entry->c.endpoints.push_back(std::move(endpoint));
   impl_->services.pool.run(
-      [spec, pid = entry->c.pid, first]() -> Status {
+      [spec, pid = entry->c.pid, first, senders = senders_of(entry->c)]() -> Status {
         const Fd netns = TRY(netd::namespace_of(pid));
+        TRY(netd::guard_senders(senders));
         return netd::attach_endpoints(netns.get(), {spec}, first);
       },
       [this, id, done = std::move(done)](Status attached) {
@@ -323,6 +334,8 @@ void Containers::disconnect(const std::string& name_or_id, const std::string& ne
                                 (*network)->config.name));
   }
   const Endpoint endpoint = *it;
+  std::vector<netd::Sender> senders = senders_of(entry->c);
+  std::erase_if(senders, [&](const netd::Sender& s) { return s.veth != endpoint.host_veth; });
   entry->c.endpoints.erase(it);
   entry->c.config.networks.erase(endpoint.network_name);
   impl_->services.networks->release(endpoint);
@@ -334,9 +347,10 @@ void Containers::disconnect(const std::string& name_or_id, const std::string& ne
   spec.interface = endpoint.interface;
   spec.host_veth = endpoint.host_veth;
   impl_->services.pool.run(
-      [spec, pid = entry->c.pid]() -> Status {
+      [spec, senders, pid = entry->c.pid]() -> Status {
         const Fd netns = TRY(netd::namespace_of(pid));
-        return netd::detach_endpoint(netns.get(), spec);
+        TRY(netd::detach_endpoint(netns.get(), spec));
+        return netd::forget_senders(senders);
       },
       [done = std::move(done)](Status detached) {
         if (detached.ok()) return done(Unit{});

@@ -13,6 +13,7 @@
 #include "engine/volume_mount.h"
 #include "images/copy.h"
 #include "netd/endpoint.h"
+#include "runtime/capabilities.h"
 #include "runtime/default_spec.h"
 
 namespace stack::engine {
@@ -287,24 +288,46 @@ Result<Fd> prepare_network(const StartJob& job) {
   return netns;
 }
 
+std::vector<netd::Sender> senders_of(const Container& container) {
+  const auto& config = container.config;
+  const auto held = runtime::docker_capabilities(config.cap_add, config.cap_drop, config.privileged,
+                                                 ~runtime::CapabilityMask{0});
+  if (!held.ok() || (*held & runtime::mask_of({"CAP_NET_ADMIN"})) != 0) return {};
+  std::vector<netd::Sender> senders;
+  for (const Endpoint& e : container.endpoints) {
+    const bool has_address = !e.ipv4.empty() || !e.ipv6.empty();  // from its start to its end
+    if (has_address && !e.mac.empty()) senders.push_back({e.host_veth, e.mac, e.ipv4, e.ipv6});
+  }
+  return senders;
+}
+
 Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job,
                                          int netns_fd) {
   if (!job.ports.empty()) {
     TRY_WHILE(netd::publish(job.container.id, job.ports), "failed to set up container networking");
   }
-  auto running = run(runtime, job, netns_fd);
+  const std::vector<netd::Sender> senders = senders_of(job.container);
+  auto running = [&]() -> Result<runtime::RunningContainer> {
+    TRY_WHILE(netd::guard_senders(senders), "failed to set up container networking");
+    return run(runtime, job, netns_fd);
+  }();
   if (!running.ok()) {
-    (void)clean_up(runtime, job.container.id, job.run_dir,
-                   job.ports);  // the first error is the one to tell
+    (void)clean_up(runtime, job.container.id, job.run_dir, job.ports,
+                   senders);  // the first error is the one to tell
   }
   return running;
 }
 
 Status clean_up(const runtime::Runtime& runtime, const std::string& id, const fs::path& run_dir,
-                const std::vector<netd::PublishedPort>& ports) {
+                const std::vector<netd::PublishedPort>& ports,
+                const std::vector<netd::Sender>& senders) {
   Status unpublished = ports.empty() ? ok_status() : netd::unpublish(id, ports);
+  Status forgotten = netd::forget_senders(senders);
   Status destroyed = runtime.destroy(id, run_dir);
-  return unpublished.ok() ? std::move(destroyed) : std::move(unpublished);
+  for (Status* failed : {&unpublished, &forgotten}) {
+    if (!failed->ok()) return std::move(*failed);
+  }
+  return destroyed;
 }
 
 }  // namespace stack::engine

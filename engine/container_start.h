@@ -14,6 +14,7 @@
 #include "engine/networks.h"
 #include "netd/network.h"
 #include "netd/ports.h"
+#include "netd/senders.h"
 #include "runtime/container.h"
 
 namespace stack::engine {
@@ -50,13 +51,16 @@ struct StartJob {
 Result<Fd> prepare_network(const StartJob& job);
 // Makes those interfaces of a running container again that are gone from the host.
 Status restore_interfaces(const StartJob& job);
-// Publishes, writes the files below /etc, fills new volumes, starts the program. Undoes itself on
-// failure.
+// Its interfaces on bridges, each held to its own addresses; none for a container that may configure
+// interfaces (CAP_NET_ADMIN) and so has virtual addresses or networks of its own at will.
+std::vector<netd::Sender> senders_of(const Container& container);
+// Publishes, guards the senders, writes the files below /etc, fills new volumes, starts the
+// program. Undoes itself on failure.
 Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job,
                                          int netns_fd);
 // After the end: rules, cgroups, run directory. Idempotent.
 Status clean_up(const runtime::Runtime& runtime, const std::string& id,
-                const std::filesystem::path& run_dir,
-                const std::vector<netd::PublishedPort>& ports);
+                const std::filesystem::path& run_dir, const std::vector<netd::PublishedPort>& ports,
+                const std::vector<netd::Sender>& senders);
 
 }  // namespace stack::engine

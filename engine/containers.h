@@ -19,6 +19,7 @@
 
 namespace stack::netd {
 struct PublishedContainer;
+struct Sender;
 }
 
 namespace stack::engine {
@@ -140,8 +141,9 @@ class Containers {
   // The host's end of an interface is gone. When its container runs on, it is made again.
   void interface_lost(const std::string& host_veth);
 
-  // What is published now, for the firewall.
+  // What is published now, and which interfaces are held to their addresses, for the firewall.
   std::vector<netd::PublishedContainer> published() const;
+  std::vector<netd::Sender> senders() const;
 
   Result<std::vector<int>> processes(const std::string& id) const;  // host pids
 

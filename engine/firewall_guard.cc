@@ -42,7 +42,10 @@ Status make_whole(const netd::FirewallState& state) {
 netd::FirewallState FirewallGuard::wanted() const {
   netd::FirewallState state;
   state.networks = services_.networks->live_specs();
-  if (!state.networks.empty()) state.published = services_.containers->published();
+  if (!state.networks.empty()) {
+    state.published = services_.containers->published();
+    state.senders = services_.containers->senders();
+  }
   return state;
 }
 
@@ -57,24 +60,25 @@ void FirewallGuard::restore() {
   auto state = wanted();
   if (state.networks.empty()) return;
   restoring_ = true;
-  services_.pool.run([state] { return make_whole(state); },
-                     [this, state](Status restored) {
-                       restoring_ = false;
-                       if (!restored.ok())
-                         log_error("restoring the firewall: {}", restored.error().to_string());
-                       // Containers that came or went meanwhile met the table we replaced.
-                       if (restored.ok() && wanted().published != state.published) return restore();
-                       // A network that was removed meanwhile may have been made again by us.
-                       for (const auto& network : state.networks) {
-                         if (services_.networks->find(network.id).ok()) continue;
-                         services_.pool.run([network] { return netd::remove_network(network); },
-                                            [](Status removed) {
-                                              if (!removed.ok())
-                                                log_error("removing a network: {}",
-                                                          removed.error().to_string());
-                                            });
-                       }
-                     });
+  services_.pool.run(
+      [state] { return make_whole(state); },
+      [this, state](Status restored) {
+        restoring_ = false;
+        if (!restored.ok()) log_error("restoring the firewall: {}", restored.error().to_string());
+        // Containers that came or went meanwhile met the table we replaced.
+        const auto now = wanted();
+        const bool same = now.published == state.published && now.senders == state.senders;
+        if (restored.ok() && !same) return restore();
+        // A network that was removed meanwhile may have been made again by us.
+        for (const auto& network : state.networks) {
+          if (services_.networks->find(network.id).ok()) continue;
+          services_.pool.run([network] { return netd::remove_network(network); },
+                             [](Status removed) {
+                               if (!removed.ok())
+                                 log_error("removing a network: {}", removed.error().to_string());
+                             });
+        }
+      });
 }
 
 }  // namespace stack::engine

@@ -13,15 +13,6 @@ namespace stack::netd {
 
 namespace {
 
-Result<std::vector<std::uint8_t>> mac_bytes(const std::string& mac) {
-  const std::string normal = TRY(normalize_mac(mac));
-  std::vector<std::uint8_t> out;
-  for (std::size_t i = 0; i < normal.size(); i += 3) {
-    out.push_back(static_cast<std::uint8_t>(std::stoi(normal.substr(i, 2), nullptr, 16)));
-  }
-  return out;
-}
-
 constexpr std::size_t kMessagesPerPair = 3;
 
 // One message makes the pair: our end up and in its bridge, the other end in the container's
@@ -42,7 +33,7 @@ Status add_veth(NetlinkBatch& batch, int netns_fd, const EndpointSpec& endpoint,
   batch.put_u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns_fd));
   batch.put_u32(IFLA_MTU, static_cast<std::uint32_t>(endpoint.mtu));
   if (!endpoint.mac.empty()) {
-    const std::vector<std::uint8_t> mac = TRY(mac_bytes(endpoint.mac));
+    const auto mac = TRY(mac_bytes(endpoint.mac));
     batch.put(IFLA_ADDRESS, mac.data(), mac.size());
   }
   batch.close(peer);

@@ -179,7 +179,19 @@ void write_input(NftBatch& batch) {
   }
 }
 
-void add(SetElements& out, const std::string& set, std::vector<Element> elements) {
+void write_host_table(NftBatch& batch) {
+  write_sets(batch);
+  write_guard(batch);
+  batch.add_chain("published", BaseChain{"nat", NF_INET_PRE_ROUTING, -100});
+  write_published(batch, "published", false);
+  batch.add_chain("published_local", BaseChain{"nat", NF_INET_LOCAL_OUT, -100});
+  write_published(batch, "published_local", true);
+  write_leaving(batch);
+  write_forward(batch);
+  write_input(batch);
+}
+
+void add(SetElements& out, const std::string& set, const std::vector<Element>& elements) {
   auto& list = out[set];
   list.insert(list.end(), elements.begin(), elements.end());
 }
@@ -194,7 +206,15 @@ std::vector<Element> interval(const Prefix& prefix) {
   return out;
 }
 
-void write_table(NftBatch& batch, bool replace) {
+const Table& host_table() {
+  static const Table table{NFPROTO_INET,
+                           {"guard", "published", "published_local", "leaving", "forward", "input"},
+                           "bridges",
+                           write_host_table};
+  return table;
+}
+
+void write_table(NftBatch& batch, const Table& table, bool replace) {
   const std::string comment = kRuleSetMark;
   std::string mark = {'\0', static_cast<char>(comment.size() + 1)};
   mark += comment + '\0';
@@ -205,15 +225,11 @@ void write_table(NftBatch& batch, bool replace) {
     batch.delete_table();
   }
   batch.add_table(true, mark);
-  write_sets(batch);
-  write_guard(batch);
-  batch.add_chain("published", BaseChain{"nat", NF_INET_PRE_ROUTING, -100});
-  write_published(batch, "published", false);
-  batch.add_chain("published_local", BaseChain{"nat", NF_INET_LOCAL_OUT, -100});
-  write_published(batch, "published_local", true);
-  write_leaving(batch);
-  write_forward(batch);
-  write_input(batch);
+  table.write(batch);
+}
+
+void merge(SetElements& all, const SetElements& more) {
+  for (const auto& [set, list] : more) add(all, set, list);
 }
 
 void write_elements(NftBatch& batch, const SetElements& elements) {
@@ -278,15 +294,6 @@ Result<SetElements> port_elements(const PublishedPort& port) {
     }
   }
   return out;
-}
-
-void write_foreign_accept(NftBatch& batch, const std::string& chain) {
-  batch.add_rule(
-      chain, [](NftRule& r) { r.iif_prefix(kBridgePrefix).counter().verdict(NF_ACCEPT); },
-      kForeignComment, true);
-  batch.add_rule(
-      chain, [](NftRule& r) { r.oif_prefix(kBridgePrefix).counter().verdict(NF_ACCEPT); },
-      kForeignComment, true);
 }
 
 NetlinkBatch resolver_rules() {

@@ -192,6 +192,15 @@ Result<std::string> normalize_mac(std::string_view mac) {
   return out;
 }
 
+Result<std::array<std::uint8_t, 6>> mac_bytes(std::string_view mac) {
+  const std::string normal = TRY(normalize_mac(mac));
+  std::array<std::uint8_t, 6> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = static_cast<std::uint8_t>(std::stoi(normal.substr(i * 3, 2), nullptr, 16));
+  }
+  return out;
+}
+
 Result<int> next_free_port(int first, int last, int start, const std::set<int>& used) {
   const int count = last - first + 1;
   for (int i = 0; i < count; ++i) {

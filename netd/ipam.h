@@ -2,6 +2,7 @@
 // engine's store remembers it. Pools and messages are Docker's (bridge driver defaults).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -43,6 +44,7 @@ Status check_static_address(const Subnet& subnet, const std::string& address,
 // "02:42:" and the four bytes of the IPv4 address would be guessable; random locally administered
 // as current Docker does.
 std::string random_mac();
+Result<std::array<std::uint8_t, 6>> mac_bytes(std::string_view mac);
 Result<std::string> normalize_mac(std::string_view mac);  // lower-case with colons
 
 // The first free port for a published range "a-b" or the ephemeral range (32768-60999): at or after

@@ -84,7 +84,9 @@ static_assert(sizeof(Entry<Ip4>) == 112 && sizeof(Entry<Ip6>) == 168 &&
 
 constexpr int kAcceptVerdict = -NF_ACCEPT - 1;
 
-struct Table {
+using Names = std::vector<std::string>;
+
+struct FilterTable {
   Info info{};
   std::string entries;
 };
@@ -103,11 +105,13 @@ struct Legacy {
     return text.ok() && ("\n" + *text).find("\nfilter\n") != std::string::npos;
   }
 
-  static std::string rule(bool inward) {
+  static std::string rule(const std::string& bridge, bool inward) {
     E entry{};
-    const std::string prefix = kBridgePrefix;
-    std::memcpy(inward ? entry.ip.out : entry.ip.in, prefix.data(), prefix.size());
-    std::memset(inward ? entry.ip.out_mask : entry.ip.in_mask, 0xff, prefix.size());
+    const std::string name = bridge.empty() ? kBridgePrefix : bridge;
+    std::memcpy(inward ? entry.ip.out : entry.ip.in, name.data(), name.size());
+    // With the terminator the whole name must match, without it a prefix is enough.
+    std::memset(inward ? entry.ip.out_mask : entry.ip.in_mask, 0xff,
+                name.size() + (bridge.empty() ? 0 : 1));
     entry.target_offset = sizeof(E);
     entry.next_offset = kRuleSize;
     StandardTarget target{};
@@ -118,8 +122,8 @@ struct Legacy {
     return out;
   }
 
-  Result<Table> read(int socket) const {
-    Table t;
+  Result<FilterTable> read(int socket) const {
+    FilterTable t;
     std::strcpy(t.info.name, "filter");
     socklen_t size = sizeof t.info;
     if (::getsockopt(socket, level, kGetInfo, &t.info, &size) != 0)
@@ -143,17 +147,19 @@ struct Legacy {
     return e;
   }
 
-  // Offsets of our rules in FORWARD.
-  static std::vector<std::size_t> ours(const Table& t) {
+  // Offsets of our rules for these bridges in FORWARD.
+  static std::vector<std::size_t> ours(const FilterTable& t, const Names& bridges) {
     std::vector<std::size_t> out;
     for (std::size_t at = t.info.hook_entry[kForward]; at < t.info.underflow[kForward];) {
       const E e = entry_at(t.entries, at);
-      for (const bool inward : {false, true}) {
-        const std::string wanted = rule(inward);
-        // The interface masks and everything before the counters; the rest differs by packet
-        // counts.
-        if (e.next_offset == kRuleSize && std::memcmp(&e.ip, wanted.data(), sizeof(Ip)) == 0)
-          out.push_back(at);
+      for (const std::string& bridge : bridges) {
+        for (const bool inward : {false, true}) {
+          const std::string wanted = rule(bridge, inward);
+          // The interface masks and everything before the counters; the rest differs by packet
+          // counts.
+          if (e.next_offset == kRuleSize && std::memcmp(&e.ip, wanted.data(), sizeof(Ip)) == 0)
+            out.push_back(at);
+        }
       }
       if (e.next_offset == 0) break;
       at += e.next_offset;
@@ -161,14 +167,14 @@ struct Legacy {
     return out;
   }
 
-  static bool drops(const Table& t) {
+  static bool drops(const FilterTable& t) {
     StandardTarget policy;
     std::memcpy(&policy, t.entries.data() + t.info.underflow[kForward] + sizeof(E), sizeof policy);
     return policy.verdict == -NF_DROP - 1;
   }
 
   // Cuts `removed` bytes out at `at` or puts `added` in there, and moves every offset behind it.
-  static void edit(Table& t, std::size_t at, std::size_t removed, const std::string& added) {
+  static void edit(FilterTable& t, std::size_t at, std::size_t removed, const std::string& added) {
     const auto shift = [&](std::size_t offset, bool boundary_moves) -> std::size_t {
       const bool behind =
           boundary_moves ? offset >= at + removed && (removed > 0 || offset >= at) : offset > at;
@@ -201,7 +207,7 @@ struct Legacy {
     t.info.entries += added.empty() ? -1U : 1U;
   }
 
-  Status write(int socket, const Table& t, unsigned old_entries) const {
+  Status write(int socket, const FilterTable& t, unsigned old_entries) const {
     // The new entries carry the packet counts that we read; the kernel hands back the replaced
     // ones, which we drop. Counts of the microseconds between are lost, as with iptables itself.
     std::vector<xt_counters> replaced(old_entries);
@@ -229,34 +235,37 @@ struct Legacy {
     return fd;
   }
 
-  Result<bool> missing() const {
+  Result<bool> missing(const Names& bridges) const {
     if (!present()) return false;
     const Fd socket = TRY(open());
-    const Table t = TRY(read(socket.get()));
-    return drops(t) && ours(t).size() < 2;
+    const FilterTable t = TRY(read(socket.get()));
+    return drops(t) && ours(t, bridges).size() < 2 * bridges.size();
   }
 
-  Status insert() const {
-    if (!TRY(missing())) return ok_status();
-    TRY(remove());
+  Status insert(const Names& bridges) const {
+    if (!TRY(missing(bridges))) return ok_status();
+    TRY(remove(bridges));
     const Fd socket = TRY(open());
     for (int attempt = 0;; ++attempt) {
-      Table t = TRY(read(socket.get()));
+      FilterTable t = TRY(read(socket.get()));
       const unsigned old_entries = t.info.entries;
-      for (const bool inward : {false, true}) edit(t, t.info.hook_entry[kForward], 0, rule(inward));
+      for (const std::string& bridge : bridges) {
+        for (const bool inward : {false, true})
+          edit(t, t.info.hook_entry[kForward], 0, rule(bridge, inward));
+      }
       const Status s = write(socket.get(), t, old_entries);
       // EAGAIN: somebody else replaced the table since we read it.
       if (s.ok() || s.error().os_errno != EAGAIN || attempt == 10) return s;
     }
   }
 
-  Status remove() const {
+  Status remove(const Names& bridges) const {
     if (!present()) return ok_status();
     const Fd socket = TRY(open());
     for (int attempt = 0;; ++attempt) {
-      Table t = TRY(read(socket.get()));
+      FilterTable t = TRY(read(socket.get()));
       const unsigned old_entries = t.info.entries;
-      const std::vector<std::size_t> places = ours(t);
+      const std::vector<std::size_t> places = ours(t, bridges);
       if (places.empty()) return ok_status();
       for (auto at = places.rbegin(); at != places.rend(); ++at) edit(t, *at, kRuleSize, "");
       const Status s = write(socket.get(), t, old_entries);
@@ -270,19 +279,19 @@ const Legacy<Ip6> kLegacy6{AF_INET6, IPPROTO_IPV6, "ip6_tables_names"};
 
 }  // namespace
 
-Result<bool> legacy_accept_missing() {
-  if (TRY(kLegacy4.missing())) return true;
-  return kLegacy6.missing();
+Result<bool> legacy_accept_missing(const Names& bridges) {
+  if (TRY(kLegacy4.missing(bridges))) return true;
+  return kLegacy6.missing(bridges);
 }
 
-Status insert_legacy_accept() {
-  TRY(kLegacy4.insert());
-  return kLegacy6.insert();
+Status insert_legacy_accept(const Names& bridges) {
+  TRY(kLegacy4.insert(bridges));
+  return kLegacy6.insert(bridges);
 }
 
-Status remove_legacy_accept() {
-  TRY(kLegacy4.remove());
-  return kLegacy6.remove();
+Status remove_legacy_accept(const Names& bridges) {
+  TRY(kLegacy4.remove(bridges));
+  return kLegacy6.remove(bridges);
 }
 
 }  // namespace stack::netd

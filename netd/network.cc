@@ -9,8 +9,10 @@
 
 #include "base/files.h"
 #include "netd/firewall.h"
+#include "netd/foreign_chains.h"
 #include "netd/namespace.h"
 #include "netd/route.h"
+#include "netd/sender_rules.h"
 
 namespace stack::netd {
 
@@ -27,16 +29,12 @@ std::string conf(bool v6, const std::string& interface, const std::string& name)
 Result<int> make_bridge(NetlinkSocket& socket, const NetworkSpec& spec) {
   // An address of its own: without it a bridge takes the lowest of its ports' and changes it as
   // containers come and go.
-  const std::string mac = random_mac();
-  std::uint8_t bytes[6];
-  for (std::size_t i = 0; i < 6; ++i) {
-    bytes[i] = static_cast<std::uint8_t>(std::stoi(mac.substr(i * 3, 2), nullptr, 16));
-  }
+  const auto mac = TRY(mac_bytes(random_mac()));
   for (const bool create : {true, false}) {
     NetlinkBatch batch;
     batch.begin(RTM_NEWLINK, create ? NLM_F_CREATE | NLM_F_EXCL : 0, ifinfomsg{});
     batch.put_string(IFLA_IFNAME, spec.bridge);
-    if (create) batch.put(IFLA_ADDRESS, bytes, sizeof bytes);
+    if (create) batch.put(IFLA_ADDRESS, mac.data(), mac.size());
     batch.put_u32(IFLA_MTU, static_cast<std::uint32_t>(spec.mtu));
     const std::size_t info = batch.open(IFLA_LINKINFO);
     batch.put(IFLA_INFO_KIND, "bridge");
@@ -100,7 +98,7 @@ Status enable_forwarding(NetlinkSocket& socket, bool v6) {
   }
   SetElements elements;
   if (!before.empty()) elements[v6 ? "not_routed6" : "not_routed4"] = before;
-  TRY(add_firewall_elements(elements));
+  TRY(add_firewall_elements(host_table(), elements));
   return write_sysctl(control, "1");
 }
 
@@ -156,7 +154,7 @@ Status ensure_network(const NetworkSpec& spec) {
   NetlinkSocket socket = TRY(NetlinkSocket::open_route());
   // Rules first: there is no moment in which the bridge is up and unprotected.
   const SetElements elements = TRY_WHILE(network_elements(spec), step);
-  TRY_WHILE(add_firewall_elements(elements), step);
+  TRY_WHILE(add_firewall_elements(host_table(), elements), step);
   TRY_WHILE(insert_foreign_accepts(), step);
   TRY_WHILE(enable_forwarding(socket, false), step);
   if (!spec.ipv6.empty()) TRY_WHILE(enable_forwarding(socket, true), step);
@@ -170,10 +168,12 @@ Status remove_network(const NetworkSpec& spec) {
   NetlinkSocket socket = TRY(NetlinkSocket::open_route());
   TRY_WHILE(delete_links(socket, spec.bridge), step);
   const SetElements elements = TRY_WHILE(network_elements(spec), step);
-  TRY_WHILE(remove_firewall_elements(elements), step);
-  const std::vector<Element> before4 = TRY_WHILE(list_elements("not_routed4"), step);
-  const std::vector<Element> before6 = TRY_WHILE(list_elements("not_routed6"), step);
-  if (!TRY_WHILE(remove_table_if_unused(), step)) return ok_status();
+  TRY_WHILE(remove_firewall_elements(host_table(), elements), step);
+  if (!spec.bridge.starts_with(kBridgePrefix)) TRY_WHILE(remove_foreign_accepts(spec.bridge), step);
+  const std::vector<Element> before4 = TRY_WHILE(list_elements(host_table(), "not_routed4"), step);
+  const std::vector<Element> before6 = TRY_WHILE(list_elements(host_table(), "not_routed6"), step);
+  if (!TRY_WHILE(remove_table_if_unused(host_table()), step)) return ok_status();
+  TRY_WHILE(restore_senders({}), step);
   TRY_WHILE(remove_foreign_accepts(), step);
   TRY_WHILE(disable_forwarding(socket, false, before4), step);
   TRY_WHILE(disable_forwarding(socket, true, before6), step);
@@ -181,36 +181,29 @@ Status remove_network(const NetworkSpec& spec) {
 }
 
 Status restore_firewall(const FirewallState& state) {
+  TRY_WHILE(restore_senders(state.senders), "restoring the guard of containers' addresses");
   SetElements all;
-  auto merge = [&](SetElements&& more) {
-    for (auto& [set, list] : more) all[set].insert(all[set].end(), list.begin(), list.end());
-  };
-  for (const NetworkSpec& network : state.networks) {
-    SetElements elements = TRY(network_elements(network));
-    merge(std::move(elements));
-  }
+  for (const NetworkSpec& network : state.networks) merge(all, TRY(network_elements(network)));
   for (const PublishedContainer& container : state.published) {
-    for (const PublishedPort& port : container.ports) {
-      SetElements elements = TRY(port_elements(port));
-      merge(std::move(elements));
-    }
+    for (const PublishedPort& port : container.ports) merge(all, TRY(port_elements(port)));
   }
   if (all.empty()) {
-    if (TRY(table_state()) == TableState::kAbsent) return ok_status();
-    TRY(replace_table({}));
-    (void)TRY(remove_table_if_unused());
+    if (TRY(table_state(host_table())) == TableState::kAbsent) return ok_status();
+    TRY(replace_table(host_table(), {}));
+    (void)TRY(remove_table_if_unused(host_table()));
     return remove_foreign_accepts();
   }
   for (const char* set : {"not_routed4", "not_routed6"}) {
-    std::vector<Element> kept = TRY(list_elements(set));
+    std::vector<Element> kept = TRY(list_elements(host_table(), set));
     if (!kept.empty()) all[set] = std::move(kept);
   }
-  TRY_WHILE(replace_table(all), "restoring the firewall");
+  TRY_WHILE(replace_table(host_table(), all), "restoring the firewall");
   return insert_foreign_accepts();
 }
 
 Result<bool> firewall_intact() {
-  if (TRY(table_state()) != TableState::kComplete) return false;
+  if (TRY(table_state(host_table())) != TableState::kComplete) return false;
+  if (TRY(table_state(sender_table())) == TableState::kBroken) return false;
   return TRY(missing_foreign_accepts()) == 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "netd/ports.h"
+#include "netd/senders.h"
 
 namespace stack::netd {
 
@@ -58,6 +59,7 @@ struct PublishedContainer {
 struct FirewallState {
   std::vector<NetworkSpec> networks;
   std::vector<PublishedContainer> published;
+  std::vector<Sender> senders;
 };
 Status restore_firewall(const FirewallState& state);
 

@@ -23,6 +23,7 @@ namespace stack::netd {
 // concatenations shift by 6 bits.
 inline constexpr std::uint32_t kTypeIpv4 = 7;
 inline constexpr std::uint32_t kTypeIpv6 = 8;
+inline constexpr std::uint32_t kTypeEther = 9;
 inline constexpr std::uint32_t kTypeProto = 12;
 inline constexpr std::uint32_t kTypeService = 13;
 inline constexpr std::uint32_t kTypeIfname = 41;

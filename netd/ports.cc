@@ -21,8 +21,7 @@ namespace {
 Result<SetElements> elements_of(const std::vector<PublishedPort>& ports) {
   SetElements all;
   for (const PublishedPort& port : ports) {
-    SetElements elements = TRY(port_elements(port));
-    for (auto& [set, list] : elements) all[set].insert(all[set].end(), list.begin(), list.end());
+    merge(all, TRY(port_elements(port)));
   }
   return all;
 }
@@ -106,7 +105,7 @@ PortHolder find_process(const std::vector<std::string>& inodes) {
 
 Status publish(const std::string& container_id, const std::vector<PublishedPort>& ports) {
   const SetElements elements = TRY(elements_of(ports));
-  const Status added = add_firewall_elements(elements);
+  const Status added = add_firewall_elements(host_table(), elements);
   if (!added.ok() && added.error().kind == ErrorKind::kConflict) {
     return Error::conflict("port is already allocated")
         .while_("publishing the ports of container " + container_id.substr(0, 12));
@@ -117,7 +116,7 @@ Status publish(const std::string& container_id, const std::vector<PublishedPort>
 Status unpublish(const std::string& container_id, const std::vector<PublishedPort>& ports) {
   const std::string step = "withdrawing the ports of container " + container_id.substr(0, 12);
   const SetElements elements = TRY_WHILE(elements_of(ports), step);
-  TRY_WHILE(remove_firewall_elements(elements), step);
+  TRY_WHILE(remove_firewall_elements(host_table(), elements), step);
   std::vector<std::string> udp;
   for (const PublishedPort& port : ports) {
     if (port.protocol != "udp") continue;
@@ -135,7 +134,7 @@ Status replace_published(const std::string& container_id, const std::vector<Publ
   const std::string step = "handing ports over to container " + container_id.substr(0, 12);
   const SetElements old_ones = TRY_WHILE(elements_of(before), step);
   const SetElements new_ones = TRY_WHILE(elements_of(after), step);
-  TRY_WHILE(replace_firewall_elements(old_ones, new_ones), step);
+  TRY_WHILE(replace_firewall_elements(host_table(), old_ones, new_ones), step);
   return ok_status();
 }
 

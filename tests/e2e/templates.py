@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from host import firewall, links, mounts_under
+
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
@@ -78,6 +80,13 @@ def stop_engine(run_dir):
         sys.exit(f"stackd does not stop: {engine_of(run_dir)}")
 
 
+def traces():
+    """What an engine on the host's own network could leave there."""
+    return ({f"link {name}" for name in links() if name.startswith(("stk-", "stv"))}
+            | {line for line in firewall().splitlines() if line.startswith("table ") and " stack " in line}
+            | {f"mount {point}" for point in mounts_under(root())})
+
+
 def make(template):
     target = directory() / template
     mark = target / "stamp"
@@ -91,6 +100,7 @@ def make(template):
            "STACK": str(programs() / "stack")}
     images = ["busybox"] if template == "busybox" else ["busybox", "debian", "redis", "nginx"]
     kept = root()
+    before = traces()
     try:
         subprocess.run([SOURCE / "examples" / "images" / "make.sh", *images], check=True, env=env)
         if template == "examples":
@@ -104,6 +114,8 @@ def make(template):
             kept.mkdir()
             (kept / "images").mkdir()
         stop_engine(work / "run")
+        if traces() - before:
+            sys.exit(f"left behind on the host: {sorted(traces() - before)}")
         if kept != root():
             remove(root())
             shutil.move(kept, root())

@@ -30,6 +30,7 @@ class Recovery(EndToEnd):
     def kill_repeatedly(self, *programs):
         project = self.project("victim", WRITER)
         project("up", "-d")
+        eventually(lambda: fetch("http://127.0.0.1:18080/"), 10, "the published port answers")
         pids = {service: project.pid(service) for service in ("writer", "web")}
         for moment in (0.0, 0.05, 0.3, 1.0):
             time.sleep(moment)  # the moment is the point: somewhere else in the engine's life each time

@@ -4,6 +4,7 @@
 
 #include "engine/api/web_socket.h"
 #include "engine/container_links.h"
+#include "engine/container_start.h"
 #include "engine/containers.h"
 #include "engine/volume_mount.h"
 
@@ -88,6 +89,34 @@ TEST(WebSocket, LosesDockersFramesWhereverTheyAreCut) {
     out += frames.feed(framed.substr(cut));
     EXPECT_EQ(out, "helloab");
   }
+}
+
+TEST(Senders, AreTheInterfacesWithTheirAddresses) {
+  Container c = database();
+  c.endpoints.resize(2);
+  c.endpoints[0].host_veth = "stv1";
+  c.endpoints[0].mac = "02:42:ac:11:00:02";
+  c.endpoints[0].ipv4 = "172.17.0.2";
+  c.endpoints[1].host_veth = "stv2";  // without an address: not started
+  c.endpoints[1].mac = "02:42:ac:11:00:03";
+  const std::vector<netd::Sender> expected = {{"stv1", "02:42:ac:11:00:02", "172.17.0.2", ""}};
+  EXPECT_EQ(senders_of(c), expected);
+}
+
+TEST(Senders, WhoConfiguresInterfacesIsNotHeldToThem) {
+  Container c = database();
+  c.endpoints.resize(1);
+  c.endpoints[0] = Endpoint{};
+  c.endpoints[0].mac = "02:42:ac:11:00:02";
+  c.endpoints[0].ipv4 = "172.17.0.2";
+  ASSERT_EQ(senders_of(c).size(), 1u);
+  for (const char* capability : {"NET_ADMIN", "CAP_NET_ADMIN", "ALL"}) {
+    c.config.cap_add = {capability};
+    EXPECT_TRUE(senders_of(c).empty()) << capability;
+  }
+  c.config.cap_add.clear();
+  c.config.privileged = true;
+  EXPECT_TRUE(senders_of(c).empty());
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "netd/firewall.h"
+#include "netd/foreign_chains.h"
 #include "netd/ports.h"
 #include "tests/netd/sandbox.h"
 
@@ -67,6 +68,22 @@ TEST_F(FirewallTest, ForwardPolicyDropOfOthers) {
   EXPECT_EQ(missing_foreign_accepts().value(), 2);  // ours are gone, theirs are as they were
 }
 
+TEST_F(FirewallTest, ABridgeThatTheUserNamedIsLetThroughToo) {
+  foreign_table(NFPROTO_IPV4, "filter", "FORWARD", false);
+  net.bridge = web.bridge = "br-mine";
+  start();
+  expect_traffic(true);
+  EXPECT_EQ(missing_foreign_accepts().value(), 0);
+  const NetworkSpec other = network("b2", "172.31.0.0/24", "172.31.0.1");
+  ASSERT_OK(ensure_network(other));
+  ASSERT_OK(remove_network(net));  // takes its own rules along, and leaves the others'
+  EXPECT_EQ(missing_foreign_accepts().value(), 0);
+  EXPECT_NE(std::system("nft list chain ip filter FORWARD | grep -q br-mine"), 0);
+  EXPECT_EQ(std::system("nft list chain ip filter FORWARD | grep -q stk-"), 0);
+  ASSERT_OK(remove_network(other));
+  EXPECT_EQ(missing_foreign_accepts().value(), 1);
+}
+
 TEST_F(FirewallTest, DropThatCameLaterIsNoticedAndRepaired) {
   start();
   EXPECT_TRUE(firewall_intact().value());
@@ -77,7 +94,7 @@ TEST_F(FirewallTest, DropThatCameLaterIsNoticedAndRepaired) {
   EXPECT_TRUE(drain_firewall_events(watch.get()));
   EXPECT_FALSE(firewall_intact().value());
   expect_traffic(false);
-  ASSERT_OK(restore_firewall({{net}, {{"c", {web}}}}));
+  ASSERT_OK(restore_firewall({{net}, {{"c", {web}}}, {}}));
   EXPECT_TRUE(firewall_intact().value());
   expect_traffic(true);
 }
@@ -87,13 +104,13 @@ TEST_F(FirewallTest, FlushedRulesComeBack) {
   expect_traffic(true);
   flush_ruleset();
   EXPECT_FALSE(firewall_intact().value());
-  ASSERT_OK(restore_firewall({{net}, {{"c", {web}}}}));
+  ASSERT_OK(restore_firewall({{net}, {{"c", {web}}}, {}}));
   EXPECT_TRUE(firewall_intact().value());
   expect_traffic(true);
-  ASSERT_OK(restore_firewall({{net}, {{"c", {web}}}}));  // over an existing table
+  ASSERT_OK(restore_firewall({{net}, {{"c", {web}}}, {}}));  // over an existing table
   expect_traffic(true);
   ASSERT_OK(restore_firewall({}));
-  EXPECT_EQ(table_state().value(), TableState::kAbsent);
+  EXPECT_EQ(table_state(host_table()).value(), TableState::kAbsent);
 }
 
 TEST_F(FirewallTest, DockersUserChainIsUsedWhenItExists) {

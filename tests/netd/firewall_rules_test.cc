@@ -103,7 +103,7 @@ TEST(FirewallRules, PortElements) {
 
 TEST(FirewallRules, TableIsOneTransaction) {
   NftBatch batch(NFPROTO_INET, kTable);
-  write_table(batch, true);
+  write_table(batch, host_table(), true);
   const std::vector<int> types = message_types(batch.finish());
   EXPECT_EQ(types.front(), NFNL_MSG_BATCH_BEGIN);
   EXPECT_EQ(types.back(), NFNL_MSG_BATCH_END);

@@ -236,11 +236,11 @@ TEST_F(NetworkTest, TeardownLeavesNothing) {
     ASSERT_OK(unpublish("c", ports));
     ASSERT_OK(remove_network(n1));  // with a container still in it
     ASSERT_OK(remove_network(n1));
-    EXPECT_EQ(table_state().value(), TableState::kComplete);
+    EXPECT_EQ(table_state(host_table()).value(), TableState::kComplete);
   }
   ASSERT_OK(remove_network(n2));
   ASSERT_OK(remove_network(n2));
-  EXPECT_EQ(table_state().value(), TableState::kAbsent);
+  EXPECT_EQ(table_state(host_table()).value(), TableState::kAbsent);
   EXPECT_EQ(read_sysctl("ipv4/ip_forward").value(), "0");
   NetlinkSocket socket = NetlinkSocket::open_route().value();
   for (const Link& link : list_links(socket).value()) {
