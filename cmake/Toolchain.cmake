@@ -31,7 +31,10 @@ if(STACK_FUZZ)
   add_link_options(-fsanitize=address,undefined)
   set(STACK_SANITIZE "")
 endif()
+set(STACK_UNIT_TIMEOUT 120)  # seconds for one test program
 if(STACK_SANITIZE)
-  add_compile_options(-fsanitize=${STACK_SANITIZE} -fno-omit-frame-pointer)
+  set(STACK_UNIT_TIMEOUT 900)
+  # -g1: reports need lines, not variables, and compile a good deal sooner.
+  add_compile_options(-fsanitize=${STACK_SANITIZE} -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${STACK_SANITIZE})
 endif()

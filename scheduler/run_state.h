@@ -213,6 +213,9 @@ struct RunHandle::State : std::enable_shared_from_this<RunHandle::State> {
 
   void finish(Status status) {
     if (std::exchange(finished, true)) return;
+    // The gate may hold what holds our handle: without it the two would keep each other for ever.
+    const auto self = shared_from_this();
+    context.gate = nullptr;
     const RunDone call = std::exchange(done, nullptr);
     progress = nullptr;
     if (status.ok()) {
