@@ -1,197 +1,20 @@
 #include "engine/api/connection.h"
 
-#include <fmt/core.h>
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <deque>
 
-#include "engine/api/hijack.h"
+#include "engine/api/connection_impl.h"
 #include "engine/api/respond.h"
-#include "engine/api/response_head.h"
 #include "engine/api/web_socket.h"
 
 namespace stack::engine::api {
 
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using boost::system::error_code;
-using LocalSocket = asio::local::stream_protocol::socket;
-
 namespace {
-constexpr std::size_t kChunk = 64U << 10U;
 constexpr std::size_t kDiscardLimit = 64U << 20U;
 }  // namespace
-
-class ExchangeImpl;
-
-class Connection : public std::enable_shared_from_this<Connection> {
- public:
-  Connection(LocalSocket socket, std::shared_ptr<ConnectionHost> host)
-      : host_(std::move(host)), socket_(std::move(socket)), timer_(socket_.get_executor()) {}
-  ~Connection() { set_active(false); }
-
-  void read_request();
-  void close();
-
- private:
-  friend class ExchangeImpl;
-  void read_header();
-  void on_header(const error_code& ec);
-  void dispatch();
-  void refuse(int status, std::string_view message);
-  void read_body(std::function<void(std::string_view)> chunk,
-                 std::function<void(bool complete)> done);
-  void drain_body(std::size_t left);
-  void pump_body(std::shared_ptr<asio::posix::stream_descriptor> sink,
-                 std::function<void(Status)> done);
-  void send(std::string bytes);
-  void flush();
-  void answer_written();
-  void watch_client();
-  void client_left();
-  void set_active(bool active);
-  void hijack(const Request& request, Hijack with);
-
-  std::shared_ptr<ConnectionHost> host_;
-  LocalSocket socket_;
-  asio::steady_timer timer_;
-  boost::beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::buffer_body>> parser_;
-  std::vector<char> chunk_;
-  const Route* route_ = nullptr;
-  Request request_;
-  std::weak_ptr<ExchangeImpl> exchange_;
-
-  std::deque<std::string> out_, in_flight_;
-  std::size_t queued_ = 0;
-  bool keep_alive_ = true, expects_continue_ = false, reading_body_ = false;
-  bool answered_ = false;  // the whole answer is in the queue
-  bool watching_ = false, closed_ = false, active_ = false;
-};
-
-class ExchangeImpl final : public Exchange, public std::enable_shared_from_this<ExchangeImpl> {
- public:
-  ExchangeImpl(std::shared_ptr<Connection> connection, Request request)
-      : connection_(std::move(connection)), request_(std::move(request)) {}
-  ~ExchangeImpl() override {
-    if (over_ || closed()) return;
-    if (begun_) {
-      abort();
-    } else {
-      respond(500, "application/json", error_body("the request was given up"));
-    }
-  }
-
-  const Request& request() const override { return request_; }
-  bool begun() const override { return begun_; }
-  bool closed() const override { return connection_->closed_; }
-  std::size_t queued() const override { return connection_->queued_; }
-
-  void respond(int status, std::string_view content_type, std::string body,
-               Headers extra = {}) override {
-    if (over_ || begun_ || closed()) return;
-    ResponseHead head = head_of(status, content_type, std::move(extra));
-    head.content_length = body.size();
-    std::string bytes = to_string(head, connection_->host_->router.common_headers);
-    if (request_.method != "HEAD" && has_body(status)) bytes += body;
-    complete(std::move(bytes));
-  }
-
-  void begin(int status, std::string_view content_type, Headers extra = {}) override {
-    if (over_ || begun_ || closed()) return;
-    begun_ = true;
-    ResponseHead head = head_of(status, content_type, std::move(extra));
-    chunked_ = connection_->parser_->get().version() >= 11;
-    head.chunked = chunked_;
-    if (!chunked_) connection_->keep_alive_ = head.keep_alive = false;
-    connection_->send(to_string(head, connection_->host_->router.common_headers));
-  }
-
-  void write(std::string bytes) override {
-    if (over_ || !begun_ || closed() || bytes.empty() || request_.method == "HEAD") return;
-    if (chunked_) bytes = fmt::format("{:x}\r\n", bytes.size()) + bytes + "\r\n";
-    connection_->send(std::move(bytes));
-  }
-
-  void finish() override {
-    if (over_ || !begun_ || closed()) return;
-    complete(chunked_ && request_.method != "HEAD" ? "0\r\n\r\n" : "");
-  }
-
-  void abort() override {
-    over_ = true;
-    drop_callbacks();
-    connection_->close();
-  }
-
-  void on_drain(std::function<void()> fn) override { drain_ = std::move(fn); }
-  void on_close(std::function<void()> fn) override {
-    if (closed()) {
-      fn();
-    } else if (!over_) {
-      close_ = std::move(fn);
-    }
-  }
-
-  void receive_body(Fd sink, std::function<void(Status)> done) override {
-    if (closed()) return done(Error::make(ErrorKind::kCancelled, "the client has gone"));
-    const auto target = std::make_shared<asio::posix::stream_descriptor>(
-        connection_->socket_.get_executor(), sink.release());
-    connection_->pump_body(target, std::move(done));
-  }
-
-  void hijack(Hijack with) override {
-    if (over_ || begun_ || closed()) return;
-    over_ = true;
-    drop_callbacks();
-    connection_->hijack(request_, std::move(with));
-  }
-
-  void drained() {
-    if (!drain_ || over_) return;
-    const auto fn = drain_;  // it may set another
-    fn();
-  }
-  void client_left() {
-    const auto fn = std::exchange(close_, nullptr);
-    drain_ = nullptr;
-    if (fn) fn();
-  }
-
- private:
-  ResponseHead head_of(int status, std::string_view content_type, Headers extra) const {
-    ResponseHead head;
-    head.status = status;
-    head.content_type = content_type;
-    head.extra = std::move(extra);
-    head.keep_alive = connection_->keep_alive_;
-    return head;
-  }
-  void complete(std::string bytes) {
-    over_ = true;
-    drop_callbacks();
-    connection_->answered_ = true;
-    connection_->send(std::move(bytes));
-  }
-  // They hold what holds us.
-  void drop_callbacks() {
-    const auto close = std::exchange(close_, nullptr);
-    const auto drain = std::exchange(drain_, nullptr);
-  }
-
-  std::shared_ptr<Connection> connection_;
-  Request request_;
-  bool begun_ = false, chunked_ = false, over_ = false;
-  std::function<void()> drain_, close_;
-};
 
 void Connection::set_active(bool active) {
   if (active == active_) return;
@@ -298,85 +121,6 @@ void Connection::refuse(int status, std::string_view message) {
   exchange->respond(status, "application/json", error_body(message), {});
 }
 
-// Reads the rest of the body piece by piece, until its end or an error.
-void Connection::read_body(std::function<void(std::string_view)> chunk,
-                           std::function<void(bool)> done) {
-  if (parser_->is_done()) return done(true);
-  if (std::exchange(expects_continue_, false)) send("HTTP/1.1 100 Continue\r\n\r\n");
-  chunk_.resize(kChunk);
-  auto& body = parser_->get().body();
-  body.data = chunk_.data();
-  body.size = chunk_.size();
-  reading_body_ = true;
-  http::async_read_some(socket_, buffer_, *parser_,
-                        [self = shared_from_this(), chunk = std::move(chunk),
-                         done = std::move(done)](error_code ec, std::size_t) mutable {
-                          self->reading_body_ = false;
-                          if (self->closed_) return done(false);
-                          if (ec == http::error::need_buffer) ec = {};
-                          const auto size = self->chunk_.size() - self->parser_->get().body().size;
-                          if (size > 0) chunk({self->chunk_.data(), size});
-                          if (ec) return done(false);
-                          self->read_body(std::move(chunk), std::move(done));
-                        });
-}
-
-void Connection::pump_body(std::shared_ptr<asio::posix::stream_descriptor> sink,
-                           std::function<void(Status)> done) {
-  if (parser_->is_done()) {
-    sink->close();
-    watch_client();
-    return done(ok_status());
-  }
-  if (std::exchange(expects_continue_, false)) send("HTTP/1.1 100 Continue\r\n\r\n");
-  chunk_.resize(kChunk);
-  auto& body = parser_->get().body();
-  body.data = chunk_.data();
-  body.size = chunk_.size();
-  reading_body_ = true;
-  http::async_read_some(
-      socket_, buffer_, *parser_,
-      [self = shared_from_this(), sink, done = std::move(done)](error_code ec,
-                                                                std::size_t) mutable {
-        self->reading_body_ = false;
-        const auto gone = [&] {
-          done(
-              Error::make(ErrorKind::kCancelled, "the client went away in the middle of the body"));
-        };
-        if (self->closed_) return gone();
-        if (ec == http::error::need_buffer) ec = {};
-        if (ec) {
-          self->close();
-          return gone();
-        }
-        const auto size = self->chunk_.size() - self->parser_->get().body().size;
-        if (size == 0) return self->pump_body(sink, std::move(done));
-        self->reading_body_ = true;  // the chunk is in use
-        asio::async_write(
-            *sink, asio::buffer(self->chunk_.data(), size),
-            [self, sink, done = std::move(done)](const error_code& failed, std::size_t) mutable {
-              self->reading_body_ = false;
-              if (failed)
-                return done(ok_status());  // its reader has enough; answer_written() drains
-              self->pump_body(sink, std::move(done));
-            });
-      });
-}
-
-void Connection::drain_body(std::size_t left) {
-  if (left == 0 || expects_continue_) return close();
-  auto rest = std::make_shared<std::size_t>(left);
-  read_body(
-      [self = shared_from_this(), rest](std::string_view bytes) {
-        if (bytes.size() > *rest) return self->close();
-        *rest -= bytes.size();
-      },
-      [self = shared_from_this()](bool complete) {
-        if (!complete || self->closed_) return self->close();
-        self->read_request();
-      });
-}
-
 void Connection::send(std::string bytes) {
   queued_ += bytes.size();
   if (!bytes.empty()) out_.push_back(std::move(bytes));
@@ -406,17 +150,18 @@ void Connection::flush() {
 void Connection::answer_written() {
   answered_ = false;
   exchange_.reset();
+  error_code ignored;
+  if (!keep_alive_) socket_.shutdown(LocalSocket::shutdown_send, ignored);
+  if (!parser_->is_header_done()) return close();
   // A client that still sends its body would see a reset instead of the answer, so the rest is read
-  // first.
-  if (!parser_->is_header_done() || !keep_alive_) {
-    error_code ignored;
-    socket_.shutdown(LocalSocket::shutdown_send, ignored);
-    return close();
-  }
-  if (reading_body_) return close();
+  // first; the piece that is being read now ends here again.
+  discarding_ = reading_body_;
+  if (reading_body_) return;
   if (!parser_->is_done()) return drain_body(kDiscardLimit);
-  read_request();
+  next_request();
 }
+
+void Connection::next_request() { keep_alive_ ? read_request() : close(); }
 
 // While a handler works: has the client gone? Its next request stays in the socket.
 void Connection::watch_client() {

@@ -274,6 +274,19 @@ TEST_F(ServerTest, StreamsABodyIntoADescriptor) {
       "PUT", "/refuse",
       [](const ExchangePtr& exchange) { respond_error(*exchange, 404, "no such thing"); },
       Body::kStreamed);
+  router_.add(
+      "PUT", "/half",
+      [this](const ExchangePtr& exchange) {
+        auto pipe = make_pipe();
+        ASSERT_TRUE(pipe.ok());
+        exchange->receive_body(std::move(pipe->write), [](const Status&) {});
+        const auto reader = std::make_shared<Fd>(std::move(pipe->read));
+        slow_answer_ = loop_.after(std::chrono::milliseconds(20), [exchange, reader] {
+          respond_error(*exchange, 400, "not that");
+          reader->reset();
+        });
+      },
+      Body::kStreamed);
   start();
   Client client(path_);
   client.send(
@@ -290,6 +303,10 @@ TEST_F(ServerTest, StreamsABodyIntoADescriptor) {
   ASSERT_TRUE(
       client.send("PUT /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + body));
   EXPECT_THAT(client.until("}\n"), StartsWith("HTTP/1.1 404 "));
+  // The same when a piece of the body is on its way to a worker that has lost interest.
+  ASSERT_TRUE(
+      client.send("PUT /half HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + body));
+  EXPECT_THAT(client.until("}\n"), StartsWith("HTTP/1.1 400 "));
   ASSERT_TRUE(client.send("PUT /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"));
   EXPECT_THAT(client.until("ok 3\n"), StartsWith("HTTP/1.1 200 "));
 }
