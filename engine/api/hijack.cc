@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::size_t kChunk = 32U << 10U;
 constexpr std::chrono::microseconds kFirstHeadWait{30};
-constexpr std::chrono::milliseconds kLongestHeadWait{25};
+constexpr std::chrono::microseconds kLongestPause{5000};
+constexpr std::chrono::seconds kLongestHeadWait{10};
 
 // Docker's frame: stream, three zero bytes, length in network order.
 std::string frame_header(std::uint8_t stream, std::size_t size) {
@@ -58,6 +59,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   }
 
   void start(std::string head, std::string early) {
+    head_deadline_ = std::chrono::steady_clock::now() + kLongestHeadWait;
     send(std::move(head),
          [self = shared_from_this()] { self->begin_when_head_is_taken(kFirstHeadWait); });
     open_sources_ = sources_.size();
@@ -90,17 +92,17 @@ class Relay : public std::enable_shared_from_this<Relay> {
 
   // Some clients (docker-py) read the head through a buffer and the stream around it: what they
   // would get together with the head would be lost to them. So the stream begins once the socket
-  // has been emptied, but is not held up by a slow reader for long.
+  // has been emptied; who does not read the head, on a busy machine perhaps, misses nothing by it.
   // The kernel does not say when, so it is asked, soon and then more and more rarely.
   void begin_when_head_is_taken(std::chrono::microseconds wait) {
     if (client_gone_) return begin();
     int unread = 0;
-    if (wait > kLongestHeadWait || ::ioctl(client_.native_handle(), SIOCOUTQ, &unread) != 0 ||
-        unread == 0)
+    if (std::chrono::steady_clock::now() > head_deadline_ ||
+        ::ioctl(client_.native_handle(), SIOCOUTQ, &unread) != 0 || unread == 0)
       return begin();
     timer_.expires_after(wait);
     timer_.async_wait([self = shared_from_this(), wait](const error_code& ec) {
-      if (!ec && !self->closed_) self->begin_when_head_is_taken(wait * 2);
+      if (!ec && !self->closed_) self->begin_when_head_is_taken(std::min(wait * 2, kLongestPause));
     });
   }
 
@@ -236,6 +238,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   LocalSocket client_;
   asio::posix::stream_descriptor input_;
   asio::steady_timer timer_;
+  std::chrono::steady_clock::time_point head_deadline_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::size_t open_sources_ = 0;
   std::deque<std::pair<std::string, std::function<void()>>> outbox_;
