@@ -26,10 +26,15 @@ void EventBus::restore(std::vector<Event> earlier) {
   history_.assign(std::make_move_iterator(earlier.begin()), std::make_move_iterator(earlier.end()));
 }
 
-EventBus::Subscription EventBus::subscribe(std::function<void(const Event&)> fn) {
+EventBus::Subscription EventBus::subscribe(std::function<void(const Event&)> fn, Listener who) {
   const auto key = next_++;
+  const std::size_t client = who == Listener::kClient ? 1 : 0;
+  clients_ += client;
   subscribers_.emplace(key, std::move(fn));
-  return {alive_, [this, key] { subscribers_.erase(key); }};
+  return {alive_, [this, key, client] {
+            subscribers_.erase(key);
+            clients_ -= client;
+          }};
 }
 
 }  // namespace stack::engine

@@ -25,7 +25,8 @@ struct Event {
 // All members are for the loop's thread. Subscribers are called at once, in order of subscription.
 class EventBus {
  public:
-  class Subscription {  // ends with the object
+  enum class Listener { kEngine, kClient };  // a part of the engine, or a client of its API
+  class Subscription {                       // ends with the object
    public:
     Subscription() = default;
     Subscription(std::weak_ptr<void> bus, std::function<void()> end)
@@ -50,8 +51,9 @@ class EventBus {
 
   EventBus() : alive_(std::make_shared<int>(0)) {}
   void publish(Event event);
-  [[nodiscard]] Subscription subscribe(std::function<void(const Event&)> fn);
-  std::size_t listeners() const { return subscribers_.size(); }
+  [[nodiscard]] Subscription subscribe(std::function<void(const Event&)> fn,
+                                       Listener who = Listener::kEngine);
+  std::size_t clients() const { return clients_; }  // subscribed now
   // What an earlier engine told, oldest first; nobody is called.
   void restore(std::vector<Event> earlier);
   const std::deque<Event>& history() const { return history_; }  // the last 1,024, oldest first
@@ -60,6 +62,7 @@ class EventBus {
   std::shared_ptr<int> alive_;
   std::map<std::uint64_t, std::function<void(const Event&)>> subscribers_;
   std::uint64_t next_ = 1;
+  std::size_t clients_ = 0;
   std::deque<Event> history_;
 };
 

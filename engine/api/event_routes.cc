@@ -44,9 +44,11 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
       exchange_->finish();
       return end();
     }
-    subscription_ = services_.events.subscribe([weak = weak_from_this()](const Event& event) {
-      if (const auto self = weak.lock()) self->show(event);
-    });
+    subscription_ = services_.events.subscribe(
+        [weak = weak_from_this()](const Event& event) {
+          if (const auto self = weak.lock()) self->show(event);
+        },
+        EventBus::Listener::kClient);
     if (until) {
       timer_ = services_.loop.after(std::chrono::duration_cast<Duration>(*until - now),
                                     [self = shared_from_this()] {

@@ -40,6 +40,32 @@ Json version_document(const HostFacts& host) {
           {"BuildTime", ""}};
 }
 
+namespace {
+
+// What is insecure by name is an index of its own, what is insecure by address a network.
+Json registry_config(const EngineFacts& engine) {
+  Json mirrors = Json::array();
+  for (const auto& mirror : engine.mirrors)
+    mirrors.push_back(mirror.ends_with('/') ? mirror : mirror + "/");
+  const auto index = [](const std::string& name, const Json& of, bool official) -> Json {
+    return {{"Mirrors", of}, {"Name", name}, {"Official", official}, {"Secure", official}};
+  };
+  Json indexes = {{"docker.io", index("docker.io", mirrors, true)}};
+  Json networks = Json::array({"::1/128", "127.0.0.0/8"});
+  for (const auto& registry : engine.insecure_registries) {
+    if (registry.find('/') == std::string::npos) {
+      indexes[registry] = index(registry, Json::array(), false);
+    } else {
+      networks.push_back(registry);
+    }
+  }
+  return {{"IndexConfigs", indexes},
+          {"InsecureRegistryCIDRs", networks},
+          {"Mirrors", mirrors.empty() ? Json() : mirrors}};
+}
+
+}  // namespace
+
 Json info_document(const EngineFacts& engine, const HostFacts& host) {
   const Json no_commit = {{"ID", ""}};
   return {{"ID", sha256_hex(engine.root + host.host_name).substr(0, 32)},
@@ -80,15 +106,7 @@ Json info_document(const EngineFacts& engine, const HostFacts& host) {
           {"OSType", "linux"},
           {"Architecture", host.machine},
           {"IndexServerAddress", "https://index.docker.io/v1/"},
-          {"RegistryConfig",
-           {{"IndexConfigs",
-             {{"docker.io",
-               {{"Mirrors", Json::array()},
-                {"Name", "docker.io"},
-                {"Official", true},
-                {"Secure", true}}}}},
-            {"InsecureRegistryCIDRs", Json::array({"::1/128", "127.0.0.0/8"})},
-            {"Mirrors", nullptr}}},
+          {"RegistryConfig", registry_config(engine)},
           {"NCPU", host.cpus},
           {"MemTotal", host.memory},
           {"GenericResources", nullptr},

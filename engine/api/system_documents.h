@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 
@@ -22,6 +23,7 @@ struct EngineFacts {
   int containers = 0, running = 0, paused = 0, images = 0;
   int open_files = 0, event_listeners = 0;
   std::string root;
+  std::vector<std::string> mirrors, insecure_registries;  // of daemon.json
   WallTime now{};
 };
 

@@ -9,6 +9,7 @@
 #include "engine/api/routes.h"
 #include "engine/api/system_documents.h"
 #include "engine/api/text.h"
+#include "engine/daemon_settings.h"
 #include "engine/image_service.h"
 #include "engine/json_fields.h"
 
@@ -59,9 +60,12 @@ void info(Services& services, const ExchangePtr& exchange) {
     if (c->status == RunState::kRunning || c->status == RunState::kRestarting) ++facts.running;
     if (c->status == RunState::kPaused) ++facts.paused;
   }
-  facts.event_listeners = static_cast<int>(services.events.listeners());
+  facts.event_listeners = static_cast<int>(services.events.clients());
   facts.open_files = open_files();
   facts.root = services.paths.root.string();
+  const auto& settings = services.images->settings().current();
+  facts.mirrors = settings.registry_mirrors;
+  facts.insecure_registries = settings.insecure_registries;
   facts.now = services.clock.wall();
   services.images->run<int>(
       [](images::Store& store) -> Result<int> { return static_cast<int>(store.list().size()); },

@@ -26,7 +26,6 @@ INTENDED = [
     (r".*bad (limit|moment|since|time|signal|arguments|exit code)|swarm update", r"/message|/status", "Go's words for a wrong number"),
     (r"events, bad moment", r"/message", "Go's words for a wrong number"),
     (r"info", r"/shape/(RuncCommit|Runtimes|CDISpecDirs|Containerd|LiveRestoreEnabled|NFd)", "of other programs"),
-    (r"info", r"/shape/NEventsListener", "the history of projects listens as well"),
     (r"version", r"/shape/(BuildTime|Components|GitCommit|GoVersion|Platform)", "of other programs"),
     (r"info", r"/shape/(Containers|Images).*", "what is there differs"),
     (r"container list, much", r"/shape\[\]/Mounts", "Docker does not tell where an anonymous volume is"),
