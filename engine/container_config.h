@@ -38,7 +38,4 @@ Result<runtime::ContainerOptions> runtime_options(const Container& container);
 // Its limits. The devices that it names must exist.
 Result<runtime::Resources> runtime_resources(const ResourceLimits& limits);
 
-// "10", "SIGTERM", "term" to a number. kInvalid "invalid signal: x".
-Result<int> parse_signal(const std::string& text);
-
 }  // namespace stack::engine

@@ -4,8 +4,10 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/files.h"
+#include "base/signals.h"
 #include "engine/container_config.h"
 #include "engine/containers_impl.h"
 #include "engine/daemon_settings.h"
@@ -19,6 +21,15 @@
 
 namespace stack::engine {
 
+namespace {
+// What may stand after "container:" in VolumesFrom; z and Z are SELinux labels, not enforced here.
+bool is_access_mode(const std::string& mode) {
+  static const std::set<std::string> kModes = {"",     "ro",   "rw",   "z",   "Z",
+                                               "ro,z", "ro,Z", "rw,z", "rw,Z"};
+  return kModes.count(mode) != 0;
+}
+}  // namespace
+
 // Named volumes are made when the container is created, anonymous ones too, or taken over from the
 // container it replaces.
 Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_from) {
@@ -31,13 +42,14 @@ Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_fr
   std::vector<MountPoint> inherited;
   for (const auto& text : c.config.volumes_from) {
     const std::size_t colon = text.find(':');
+    const std::string mode = colon == std::string::npos ? "" : text.substr(colon + 1);
+    if (!is_access_mode(mode)) return Error::invalid("invalid mode: " + mode);
     auto found = find(text.substr(0, colon));
     if (!found.ok()) return Error::invalid(found.error().message);
     const Entry* source = *found;
     for (MountPoint mount : source->c.mounts) {
       if (mounted_at(mount.config.target) || mount.config.type == "tmpfs") continue;
-      if (colon != std::string::npos && text.substr(colon + 1).find("ro") != std::string::npos)
-        mount.config.read_only = true;
+      if (mode.find("ro") != std::string::npos) mount.config.read_only = true;
       mount.anonymous = false;  // it belongs to the other container
       inherited.push_back(mount);
     }
@@ -91,7 +103,8 @@ Status Containers::Impl::make_mounts(Entry* entry, const std::string& inherit_fr
       if (mount.host_path.empty()) mount.host_path = made->mountpoint;
       if (!config.subpath.empty()) mount.host_path += "/" + config.subpath;
     } else if (config.type != "tmpfs") {
-      return Error::invalid("mount type unknown: \"" + config.type + "\"");
+      return Error::invalid("a mount of type \"" + config.type + "\" at " + config.target +
+                            " is not supported");
     }
     mount.config = std::move(config);
     c.mounts.push_back(std::move(mount));
@@ -107,10 +120,10 @@ std::string host_name() {
 }
 }  // namespace
 
-// Containers that this one leans on must be there.
+// Containers that this one leans on must be there. The one whose network it is to share need not be
+// until the start, as with Docker.
 Status Containers::Impl::check_others(const Container& c) {
-  for (const auto* mode :
-       {&c.config.network_mode, &c.config.pid_mode, &c.config.ipc_mode, &c.config.uts_mode}) {
+  for (const auto* mode : {&c.config.pid_mode, &c.config.ipc_mode, &c.config.uts_mode}) {
     if (mode->rfind("container:", 0) != 0) continue;
     if (auto other = find(mode->substr(std::string_view("container:").size())); !other.ok())
       return Error::invalid(other.error().message);
@@ -123,7 +136,7 @@ Status Containers::Impl::check_others(const Container& c) {
   return ok_status();
 }
 
-// Every network must exist now; addresses are given at start.
+// Addresses are given at start; a network that is not there now may be then, as with Docker.
 Status Containers::Impl::make_endpoints(Container* c) const {
   const std::string& mode = c->config.network_mode;
   if (mode == "host" || mode == "none" || mode.rfind("container:", 0) == 0) return ok_status();
@@ -131,11 +144,12 @@ Status Containers::Impl::make_endpoints(Container* c) const {
   if (networks.empty()) networks[mode.empty() || mode == "default" ? "bridge" : mode] = {};
   int index = 0;
   for (const auto& [name, config] : networks) {
-    const Network* network = TRY(services.networks->find(name == "default" ? "bridge" : name));
+    const std::string known = name == "default" ? "bridge" : name;
+    const auto network = services.networks->find(known);
     Endpoint endpoint;
     endpoint.id = random_hex(64);
-    endpoint.network_id = network->id;
-    endpoint.network_name = network->config.name;
+    endpoint.network_id = network.ok() ? (*network)->id : "";
+    endpoint.network_name = network.ok() ? (*network)->config.name : known;
     endpoint.config = config;
     if (endpoint.config.mac.empty() && (name == mode || networks.size() == 1))
       endpoint.config.mac = c->config.mac_address;
@@ -146,6 +160,21 @@ Status Containers::Impl::make_endpoints(Container* c) const {
   }
   return ok_status();
 }
+
+namespace {
+// What is accepted, and does not do what it says.
+std::vector<std::string> creation_warnings(const ContainerConfig& c) {
+  std::vector<std::string> out;
+  if (c.network_mode == "host" && !c.ports.empty())
+    out.emplace_back("Published ports are discarded when using host network mode");
+  if (c.resources.oom_kill_disable && c.resources.memory == 0) {
+    out.emplace_back(
+        "OOM killer is disabled for the container, but no memory limit is set, this can result in "
+        "the system running out of resources.");
+  }
+  return out;
+}
+}  // namespace
 
 void Containers::create(std::string name, ContainerConfig config, std::string inherit_volumes_from,
                         Done<CreatedContainer> done) {
@@ -163,6 +192,10 @@ void Containers::create(std::string name, ContainerConfig config, std::string in
   if (!merged.ok()) return done(std::move(merged).error());
   auto policy = scheduler::parse_restart_policy(merged->restart_policy);
   if (!policy.ok()) return done(std::move(policy).error());
+  if (!merged->storage_options.empty()) {
+    return done(Error::invalid(
+        "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"));
+  }
   if (auto signal = parse_signal(merged->stop_signal); !signal.ok())
     return done(std::move(signal).error());
   if (auto mask = runtime::docker_capabilities(merged->cap_add, merged->cap_drop,
@@ -203,7 +236,7 @@ void Containers::create(std::string name, ContainerConfig config, std::string in
   impl.entries.emplace(c.id, std::move(entry));
   impl.save(*raw);
   impl.publish(*raw, "create");
-  done(CreatedContainer{raw->c.id, {}});
+  done(CreatedContainer{raw->c.id, creation_warnings(raw->c.config)});
 }
 
 }  // namespace stack::engine

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "engine/container_config.h"
 #include "engine/container_start.h"
 #include "engine/containers_impl.h"

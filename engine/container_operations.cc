@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include "base/signals.h"
 #include "engine/container_config.h"
 #include "engine/containers_impl.h"
 

@@ -82,6 +82,8 @@ void build(Services& services, const scheduler::ProjectPtr& project,
     switch (event.kind) {
       case images::BuildEvent::Kind::kWarning:
         return progress(scheduler::Warning{event.text});
+      case images::BuildEvent::Kind::kInstruction:
+      case images::BuildEvent::Kind::kFailed:
       case images::BuildEvent::Kind::kDone:
       case images::BuildEvent::Kind::kTransfer:
         return;

@@ -203,6 +203,12 @@ Result<int> ContainerStepRunner::run(const images::RunStep& step,
             netd::ContainerNames names;
             names.id = id;
             names.name = id.substr(0, 12);
+            const Endpoint& own = c.endpoints.front();  // in whose network others have names
+            names.endpoints.push_back({.network_id = own.network_id,
+                                       .network_name = own.network_name,
+                                       .ipv4 = own.ipv4,
+                                       .ipv6 = own.ipv6,
+                                       .names = {}});
             services_.netd.set_container(std::move(names), std::move(*copy), [done](Status s) {
               done(std::make_shared<Status>(std::move(s)));
             });

@@ -51,23 +51,28 @@ void Builder::add_history(BuildStage& stage, const std::string& created_by, bool
                                         .empty_layer = empty_layer});
 }
 
+void Builder::tell(BuildEvent event) const {
+  if (progress_) progress_(event);
+}
+
 int Builder::begin(const std::string& text) {
   const int id = next_id_++;
-  if (progress_)
-    progress_(
-        {.kind = BuildEvent::Kind::kStep, .id = id, .text = text, .stream = "", .seconds = 0});
+  tell({.kind = BuildEvent::Kind::kStep, .id = id, .text = text});
   return id;
+}
+
+void Builder::announce(const Instruction& instruction) {
+  tell({.kind = BuildEvent::Kind::kInstruction,
+        .text = std::to_string(++announced_) + "/" + std::to_string(instructions_) + " : " +
+                instruction.original});
 }
 
 void Builder::end(int id, bool cached, std::chrono::steady_clock::time_point since) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
-  if (progress_)
-    progress_({.kind = cached ? BuildEvent::Kind::kCached : BuildEvent::Kind::kDone,
-               .id = id,
-               .text = "",
-               .stream = "",
-               .seconds = seconds});
+  tell({.kind = cached ? BuildEvent::Kind::kCached : BuildEvent::Kind::kDone,
+        .id = id,
+        .seconds = seconds});
 }
 
 Status Builder::load_context() {
@@ -104,14 +109,8 @@ Status Builder::load_dockerfile() {
     text = std::move(*read);
   }
   file_ = TRY(parse_dockerfile(text, name));
-  if (progress_) {
-    for (const std::string& warning : file_.warnings)
-      progress_({.kind = BuildEvent::Kind::kWarning,
-                 .id = 0,
-                 .text = warning,
-                 .stream = "",
-                 .seconds = 0});
-  }
+  for (const std::string& warning : file_.warnings)
+    tell({.kind = BuildEvent::Kind::kWarning, .text = warning});
   for (const std::string& candidate : {name + ".dockerignore", std::string(".dockerignore")}) {
     if (!context_ || candidate.starts_with('/')) continue;
     auto fd = open_in_root(context_.get(), candidate, O_RDONLY | O_NONBLOCK);
@@ -221,6 +220,7 @@ Status Builder::start_stage(std::size_t index, const std::string& base, BuildSta
 Status Builder::run_instruction(std::size_t index, const Instruction& instruction,
                                 BuildStage& stage) {
   if (stop_.stop_requested()) return Error::make(ErrorKind::kCancelled, "the build was cancelled");
+  announce(instruction);
   int id = 0;
   if (makes_layer(instruction.name)) {
     const Stage& here = file_.stages[index];
@@ -250,6 +250,7 @@ Status Builder::run_stage(std::size_t index, const std::string& base) {
   const Stage& source = file_.stages[index];
   BuildStage stage;
   const auto since = std::chrono::steady_clock::now();
+  announce(source.from);
   const int id = begin(
       "[" + (source.name.empty() ? "" : source.name + " ") + "1/" +
       std::to_string(1 + std::count_if(source.instructions.begin(), source.instructions.end(),
@@ -260,6 +261,7 @@ Status Builder::run_stage(std::size_t index, const std::string& base) {
   end(id, false, since);
   for (const std::string& trigger : std::exchange(stage.scope.config.on_build, {})) {
     const Instruction instruction = TRY(parse_instruction(trigger, "ONBUILD of " + base));
+    ++instructions_;
     TRY(run_instruction(index, instruction, stage));
   }
   for (const Instruction& instruction : source.instructions) {
@@ -302,11 +304,39 @@ Result<Image> Builder::finish(BuildStage& stage) {
   return store_.find(image.id);
 }
 
+// An argument that no ARG declares is most likely misspelt.
+void Builder::warn_of_unused_args() const {
+  std::string unused;
+  for (const auto& [name, value] : request_.args) {
+    const auto declares = [&name = name](const Instruction& in) {
+      return in.name == "ARG" && std::any_of(in.args.begin(), in.args.end(), [&](const auto& arg) {
+               return arg.substr(0, arg.find('=')) == name;
+             });
+    };
+    const auto has = [&](const std::vector<Instruction>& list) {
+      return std::any_of(list.begin(), list.end(), declares);
+    };
+    const bool known = is_proxy_arg(name) || values_.platform.contains(name) ||
+                       name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" ||
+                       has(file_.global_args) ||
+                       std::any_of(file_.stages.begin(), file_.stages.end(),
+                                   [&](const Stage& stage) { return has(stage.instructions); });
+    if (!known) unused += (unused.empty() ? "" : " ") + name;
+  }
+  if (unused.empty()) return;
+  tell({.kind = BuildEvent::Kind::kWarning,
+        .text = "One or more build-args [" + unused + "] were not consumed"});
+}
+
 Result<Image> Builder::run() {
   TRY(load_context());
   TRY(load_dockerfile());
   const std::vector<std::string> bases = TRY(expand_bases());
   const StageGraph graph = TRY(select_stages(file_, bases, request_.target));
+  for (std::size_t i = 0; i <= graph.target; ++i) {
+    if (graph.needed[i]) instructions_ += 1 + static_cast<int>(file_.stages[i].instructions.size());
+  }
+  warn_of_unused_args();
   empty_ = store_.root() / "empty";
   TRY(make_directories(empty_));
   for (std::size_t i = 0; i <= graph.target; ++i) {

@@ -95,13 +95,15 @@ class StepRunner {
 };
 
 struct BuildEvent {
-  enum class Kind { kStep, kCached, kOutput, kDone, kWarning, kTransfer };
+  // kInstruction tells every instruction of the Dockerfile, kStep those that make a layer.
+  enum class Kind { kInstruction, kStep, kCached, kOutput, kDone, kFailed, kWarning, kTransfer };
   Kind kind = Kind::kStep;
-  int id = 0;  // of the step, unique in this build; output and done refer to it
-  std::string
-      text;  // step: "[builder 2/5] RUN make"; output: a piece of text; warning: the message
-  std::string stream;  // output: "stdout" or "stderr"
-  double seconds = 0;  // done
+  int id = 0;             // of the step, unique in this build; output, done and failed refer to it
+  std::string text = {};  // step: "[builder 2/5] RUN make"; instruction: "2/9 : ENV A=b"; output: a
+                          // piece of text; failed: the command; warning: the message
+  std::string stream = {};  // output: "stdout" or "stderr"
+  double seconds = 0;       // done
+  int exit_code = 0;        // failed
 };
 using BuildProgress = std::function<void(const BuildEvent&)>;
 

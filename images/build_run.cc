@@ -78,13 +78,6 @@ void remove_stubs(const std::filesystem::path& upper, const std::vector<std::str
   }
 }
 
-bool is_proxy_arg(const std::string& name) {
-  static const std::set<std::string> kNames{
-      "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
-      "ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy"};
-  return kNames.contains(name);
-}
-
 // What a RUN with here-documents means: one alone is a script (with #! a file that is executed),
 // others are for the shell.
 std::string heredoc_command(const Instruction& in, std::optional<std::string>& script) {
@@ -102,6 +95,13 @@ std::string heredoc_command(const Instruction& in, std::optional<std::string>& s
 }
 
 }  // namespace
+
+bool is_proxy_arg(const std::string& name) {
+  static const std::set<std::string> kNames{
+      "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
+      "ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy"};
+  return kNames.contains(name);
+}
 
 Result<RunMount> Builder::run_mount(std::size_t index, const MountRequest& request,
                                     std::string& key, std::vector<OpenedSource>& keep) {
@@ -262,12 +262,10 @@ Status Builder::run_step(std::size_t index, const Instruction& in, BuildStage& s
     Tail tail;
     const OutputCallback output = [&](std::string_view stream, std::string_view text) {
       tail.add(text);
-      if (progress_)
-        progress_({.kind = BuildEvent::Kind::kOutput,
-                   .id = id,
-                   .text = std::string(text),
-                   .stream = std::string(stream),
-                   .seconds = 0});
+      tell({.kind = BuildEvent::Kind::kOutput,
+            .id = id,
+            .text = std::string(text),
+            .stream = std::string(stream)});
     };
     const int code = TRY(runner_.run(step, output, stop_));
     if (stop_.stop_requested())
@@ -275,6 +273,7 @@ Status Builder::run_step(std::size_t index, const Instruction& in, BuildStage& s
     if (code != 0) {
       std::string words;
       for (const std::string& word : step.args) words += (words.empty() ? "" : " ") + word;
+      tell({.kind = BuildEvent::Kind::kFailed, .id = id, .text = words, .exit_code = code});
       std::string message = "process \"" + words +
                             "\" did not complete successfully: exit code: " + std::to_string(code);
       const std::string lines = tail.last_lines();

@@ -30,6 +30,9 @@ struct OpenedSource {
   std::vector<std::filesystem::path> directories;  // for bind mounts: topmost first
 };
 
+// Proxy settings are arguments of every RUN without a declaration.
+bool is_proxy_arg(const std::string& name);
+
 class Builder {
  public:
   Builder(Store& store, const BuildRequest& request, StepRunner& runner,
@@ -70,6 +73,9 @@ class Builder {
 
   Error fail(const Instruction& instruction, Error error) const;
   void add_history(BuildStage& stage, const std::string& created_by, bool empty_layer);
+  void tell(BuildEvent event) const;
+  void announce(const Instruction& instruction);
+  void warn_of_unused_args() const;
   int begin(const std::string& text);
   void end(int id, bool cached, std::chrono::steady_clock::time_point since);
 
@@ -87,6 +93,7 @@ class Builder {
   std::map<std::string, Image> images_;  // bases and sources by name
   std::filesystem::path empty_;          // lower directory of scratch
   int next_id_ = 1;
+  int instructions_ = 0, announced_ = 0;  // of the stages that are built
 };
 
 }  // namespace stack::images

@@ -177,6 +177,11 @@ Status Builder::copy_step(std::size_t index, const Instruction& in, BuildStage& 
     destination = clean_absolute(destination);
     if (directory && destination != "/") destination += "/";
   }
+  if (words.size() > 1 && !destination.ends_with('/')) {
+    return Error::invalid("When using " + in.name +
+                          " with more than one source file, the destination must be a directory "
+                          "and end with a /");
+  }
   order.destination = destination;
   order.into_directory = words.size() > 1;
   key += " > " + destination + (order.into_directory ? " many" : "");

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "base/signals.h"
 #include "images/dockerfile_syntax.h"
 #include "images/paths.h"
 
@@ -176,6 +177,7 @@ Result<std::string> apply_named(BuildScope& scope, const Instruction& in, const 
   }
   if (in.name == "STOPSIGNAL") {
     config.stop_signal = TRY(word());
+    TRY(parse_signal(config.stop_signal));
     return "STOPSIGNAL " + config.stop_signal;
   }
   if (in.name == "USER") {

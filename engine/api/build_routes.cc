@@ -43,15 +43,6 @@ Result<images::BuildRequest> request_of(const Query& query) {
   return out;
 }
 
-// "[builder 2/5] RUN make" as the classic builder says it: "Step 2/5 : RUN make".
-std::string step_text(const std::string& text) {
-  const auto end = text.find("] ");
-  if (text.empty() || text[0] != '[' || end == std::string::npos) return text;
-  const auto space = text.rfind(' ', end);
-  const auto begin = space == std::string::npos ? 1 : space + 1;
-  return fmt::format("Step {} : {}", text.substr(begin, end - begin), text.substr(end + 2));
-}
-
 class Build : public std::enable_shared_from_this<Build> {
  public:
   Build(Services& services, ExchangePtr exchange, images::BuildRequest request)
@@ -104,16 +95,20 @@ class Build : public std::enable_shared_from_this<Build> {
   void say(const std::string& text) { line({{"stream", text}}); }
 
   void progress(const images::BuildEvent& event) {
+    if (event.kind == images::BuildEvent::Kind::kFailed) failed_ = event;
     if (quiet_) return;
     switch (event.kind) {
-      case images::BuildEvent::Kind::kStep:
-        return say(step_text(event.text) + "\n");
+      case images::BuildEvent::Kind::kInstruction:
+        return say("Step " + event.text + "\n");
       case images::BuildEvent::Kind::kCached:
         return say(" ---> Using cache\n");
-      case images::BuildEvent::Kind::kOutput:
-        return say(event.text);
+      case images::BuildEvent::Kind::kOutput:  // errors in red, as Docker's classic builder has
+                                               // them
+        return say(event.stream == "stderr" ? "\x1b[91m" + event.text + "\x1b[0m" : event.text);
       case images::BuildEvent::Kind::kWarning:
-        return say("WARNING: " + event.text + "\n");
+        return say("[Warning] " + event.text + "\n");
+      case images::BuildEvent::Kind::kFailed:
+      case images::BuildEvent::Kind::kStep:
       case images::BuildEvent::Kind::kDone:
       case images::BuildEvent::Kind::kTransfer:
         return;
@@ -126,7 +121,7 @@ class Build : public std::enable_shared_from_this<Build> {
     if (!image.ok()) {
       // Docker answers with a status when nothing was begun: a missing Dockerfile, a syntax error.
       if (!exchange_->begun()) return respond_error(*exchange_, image.error());
-      line(error_line(image.error()));
+      line(failed_ ? command_failed() : error_line(image.error()));
       return exchange_->finish();
     }
     line({{"aux", {{"ID", image->id}}}});
@@ -140,9 +135,18 @@ class Build : public std::enable_shared_from_this<Build> {
     exchange_->finish();
   }
 
+  // A command that fails is told with its exit code, which becomes that of `docker build`.
+  Json command_failed() const {
+    const auto message = fmt::format("The command '{}' returned a non-zero code: {}", failed_->text,
+                                     failed_->exit_code);
+    return {{"errorDetail", {{"code", failed_->exit_code}, {"message", message}}},
+            {"error", message}};
+  }
+
   Services& services_;
   ExchangePtr exchange_;
   images::BuildRequest request_;
+  std::optional<images::BuildEvent> failed_;
   std::filesystem::path directory_;
   std::stop_source stop_;
   bool quiet_ = false;
