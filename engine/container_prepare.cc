@@ -63,6 +63,29 @@ Status Containers::Impl::check_links(const Container& c) {
   return ok_status();
 }
 
+Status Containers::Impl::prepare_endpoints(Container& c, StartJob* job) {
+  int index = 0;
+  for (auto& endpoint : c.endpoints) {
+    // A network that was made, or made again, since the container was is found by its name.
+    auto network = services.networks->find(endpoint.network_id);
+    if (!network.ok()) network = services.networks->find(endpoint.network_name);
+    if (!network.ok()) return std::move(network).error();
+    TRY(check_connectable(c, **network));
+    endpoint.network_id = (*network)->id;
+    TRY(services.networks->assign(**network, &endpoint));
+    // A name of its own for every start: the pair of an earlier life may not be gone yet.
+    endpoint.host_veth = netd::veth_name(random_hex(64), index++);
+    job->networks.push_back(Networks::spec_of(**network));
+    if ((*network)->predefined) {
+      job->bridge_gate = services.networks->bridge_gate();
+    } else {
+      job->resolver = true;
+    }
+    if (!endpoint.config.links.empty()) job->resolver = true;
+  }
+  return ok_status();
+}
+
 Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
   Container& c = entry->c;
   const auto join = [&](const std::string& mode, int* pid) -> Status {
@@ -76,28 +99,12 @@ Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
     return ok_status();
   };
   job->lowers = TRY(services.store.layer_directories(c.image_id));
-  TRY(join(c.config.network_mode, &job->network_pid));
+  TRY_WHILE(join(c.config.network_mode, &job->network_pid),
+            "joining network namespace of container");
   TRY(join(c.config.pid_mode, &job->pid_pid));
   TRY(join(c.config.ipc_mode, &job->ipc_pid));
   TRY(join(c.config.uts_mode, &job->uts_pid));
-  int index = 0;
-  for (auto& endpoint : c.endpoints) {
-    // A network that was removed and made again under the same name is found by its name.
-    auto network = services.networks->find(endpoint.network_id);
-    if (!network.ok()) network = services.networks->find(endpoint.network_name);
-    if (!network.ok()) return std::move(network).error();
-    endpoint.network_id = (*network)->id;
-    TRY(services.networks->assign(**network, &endpoint));
-    // A name of its own for every start: the pair of an earlier life may not be gone yet.
-    endpoint.host_veth = netd::veth_name(random_hex(64), index++);
-    job->networks.push_back(Networks::spec_of(**network));
-    if ((*network)->predefined) {
-      job->bridge_gate = services.networks->bridge_gate();
-    } else {
-      job->resolver = true;
-    }
-    if (!endpoint.config.links.empty()) job->resolver = true;
-  }
+  TRY_WHILE(prepare_endpoints(c, job), "failed to set up container networking");
   if (!c.endpoints.empty() && (!c.config.links.empty() || host_resolver_is_loopback()))
     job->resolver = true;
   TRY(check_links(c));

@@ -120,6 +120,7 @@ struct Containers::Impl {
 
   // container_prepare.cc
   Status prepare(Entry* entry, StartJob* job);
+  Status prepare_endpoints(Container& c, StartJob* job);
   Status check_links(const Container& c);
 
   // container_life.cc

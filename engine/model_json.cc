@@ -175,6 +175,14 @@ Result<NetworkConfig> parse_network_config(std::string_view body) {
       bad_value("invalid name: name is empty");
     }
     if (const auto driver = text_field(json, "Driver"); !driver.empty()) out.driver = driver;
+    if (const auto scope = text_field(json, "Scope"); scope == "swarm" || scope == "global")
+      bad_value("cannot create a swarm scoped network when swarm is not active");
+    if (field(json, "Ingress", false))
+      bad_value("Ingress network can only be global scope network");
+    if (field(json, "ConfigOnly", false) ||
+        !text_field(child(json, "ConfigFrom"), "Network").empty())
+      bad_value(
+          "networks that are only a configuration (ConfigOnly, ConfigFrom) are not supported");
     out.internal = field(json, "Internal", false);
     out.attachable = field(json, "Attachable", false);
     out.enable_ipv4 = field(json, "EnableIPv4", true);

@@ -132,24 +132,28 @@ std::vector<netd::NetworkSpec> Networks::live_specs() const {
   return specs;
 }
 
-void Networks::create(NetworkConfig config, Done<std::string> done) {
-  if (config.name.empty()) return done(Error::invalid("invalid network name: name is empty"));
-  for (const char* name : kPredefined) {
-    if (config.name == name)
-      return done(Error::make(ErrorKind::kConflict, "operation is not permitted on predefined " +
-                                                        config.name + " network "));
+Status Networks::check_new(NetworkConfig& config) const {
+  if (config.name.empty()) return Error::invalid("invalid network name: name is empty");
+  const bool predefined = std::find(std::begin(kPredefined), std::end(kPredefined), config.name) !=
+                          std::end(kPredefined);
+  if (predefined || config.name == "default") {
+    return Error::make(ErrorKind::kConflict,
+                       "operation is not permitted on predefined " + config.name + " network ");
   }
   if (const auto existing = find(config.name);
       existing.ok() && (*existing)->config.name == config.name) {
-    return done(Error::conflict("network with name " + config.name + " already exists"));
+    return Error::conflict("network with name " + config.name + " already exists");
   }
   if (config.driver.empty() || config.driver == "default") config.driver = "bridge";
-  if (config.driver == "host" || config.driver == "null" || config.driver == "none") {
-    return done(
-        Error::conflict("only one instance of \"" + config.driver + "\" network is allowed"));
-  }
+  if (config.driver == "host" || config.driver == "null")
+    return Error::conflict("only one instance of \"" + config.driver + "\" network is allowed");
   if (config.driver != "bridge")
-    return done(Error::not_found("plugin \"" + config.driver + "\" not found"));
+    return Error::not_found("plugin \"" + config.driver + "\" not found");
+  return ok_status();
+}
+
+void Networks::create(NetworkConfig config, Done<std::string> done) {
+  if (Status fits = check_new(config); !fits.ok()) return done(std::move(fits).error());
   services_.pool.run(
       [] { return netd::host_subnets(); },
       [this, config = std::move(config),
@@ -169,9 +173,12 @@ void Networks::create(NetworkConfig config, Done<std::string> done) {
           network.bridge = it->second;
         }
         const Status filled = fill_ipam(&network, *routes);
-        if (!filled.ok())
-          return done(
-              Error(filled.error()).while_("failed to create network " + network.config.name));
+        if (!filled.ok()) {
+          const bool malformed = filled.error().kind == ErrorKind::kInvalid;
+          return done(malformed
+                          ? Error::invalid("invalid network config:\n" + filled.error().message)
+                          : filled.error());
+        }
         const std::string id = network.id;
         // The record comes first: what the kernel has without a record could not be found again
         // after a crash.

@@ -24,6 +24,9 @@ struct Services;
 template <typename T>
 using Done = std::function<void(Result<T>)>;
 
+// May the container get an endpoint in this network? kConflict with Docker's texts.
+Status check_connectable(const Container& container, const Network& network);
+
 // The predefined bridge exists while somebody uses it. Users are counted on the loop, before their
 // worker begins; making and removing the bridge happens on workers, under the mutex, and it is
 // removed only while nobody is counted.
@@ -59,6 +62,8 @@ class Networks {
   std::vector<netd::NetworkSpec> live_specs() const;
 
  private:
+  // Fills in the default driver.
+  Status check_new(NetworkConfig& config) const;
   Status fill_ipam(Network* network, const std::vector<std::string>& host_subnets) const;
   void erase(const std::string& id);
 

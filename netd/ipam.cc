@@ -75,7 +75,8 @@ Result<Subnet> next_subnet6(const std::string& network_id, const std::vector<std
 
 Result<Subnet> validate_subnet(const Subnet& subnet, const std::vector<std::string>& used) {
   const auto prefix = parse_prefix(subnet.cidr);
-  if (!prefix) return Error::invalid("invalid CIDR address: " + subnet.cidr);
+  if (!prefix)
+    return Error::invalid("invalid subnet " + subnet.cidr + ": invalid CIDR block notation");
   const Prefix network = masked(*prefix);
   if (network != *prefix) {
     return Error::invalid("invalid subnet " + subnet.cidr + ": it should be " + to_string(network));
@@ -145,9 +146,11 @@ Status check_static_address(const Subnet& subnet, const std::string& address,
                             const std::set<std::string>& used) {
   const auto network = parse_prefix(subnet.cidr);
   const auto a = parse_address(address);
-  if (!a) return Error::invalid("invalid IP address: " + address);
+  if (!a) return Error::invalid("invalid endpoint settings:\ninvalid IPv4 address: " + address);
   if (!network || !contains(*network, *a)) {
-    return Error::invalid("no configured subnet contains IP address " + address);
+    return Error::invalid(
+        "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address " +
+        address);
   }
   if (to_string(*a) == subnet.gateway || used.contains(to_string(*a))) {
     return Error::conflict("Address already in use");

@@ -78,7 +78,8 @@ TEST(Subnets, Validation) {
   EXPECT_EQ(check({"10.77.0.0/24", "", ""})->gateway, "10.77.0.1");
   EXPECT_EQ(check({"10.77.0.0/24", "10.77.0.254", ""})->gateway, "10.77.0.254");
   EXPECT_EQ(check({"10.77.0.0/24", "", "10.77.0.128/25"})->ip_range, "10.77.0.128/25");
-  EXPECT_EQ(check({"nonsense", "", ""}).error().message, "invalid CIDR address: nonsense");
+  EXPECT_EQ(check({"nonsense", "", ""}).error().message,
+            "invalid subnet nonsense: invalid CIDR block notation");
   EXPECT_THAT(check({"10.77.0.5/24", "", ""}).error().message,
               HasSubstr("it should be 10.77.0.0/24"));
   EXPECT_THAT(check({"10.77.0.0/24", "10.78.0.1", ""}).error().message,
