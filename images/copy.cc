@@ -52,12 +52,26 @@ class PipeSink final : public ByteSink {
 
 }  // namespace
 
+namespace {
+TreeVisitor into(TarWriter& writer) {
+  return [&writer](const TarEntry& entry, int file) {
+    return file >= 0 ? writer.file_from(entry, file) : writer.header(entry);
+  };
+}
+}  // namespace
+
+Status export_tar(int root_fd, int out_fd) {
+  PipeSink sink(out_fd);
+  TarWriter writer(sink);
+  TRY(read_tree(root_fd, {}, into(writer)));
+  TRY(writer.finish());
+  return sink.flush();
+}
+
 Status write_tar(int root_fd, const std::string& path, int out_fd, const std::string& rename_to) {
   PipeSink sink(out_fd);
   TarWriter writer(sink);
-  const TreeVisitor visit = [&](const TarEntry& entry, int file) {
-    return file >= 0 ? writer.file_from(entry, file) : writer.header(entry);
-  };
+  const TreeVisitor visit = into(writer);
   const bool contents = path.ends_with("/.") || path == ".";
   const auto [parent, last] = split_last(path);
   auto at = open_in_root(root_fd, path, O_PATH | (contents ? O_DIRECTORY : O_NOFOLLOW));

@@ -35,6 +35,9 @@ struct PathStat {
 // Of the last component itself: a symbolic link is not followed, unless `follow`.
 Result<PathStat> stat_in_root(int root_fd, const std::string& path, bool follow = false);
 
+// docker export: the whole tree below the root, whose own entry is left out, with names such as
+// "etc/hosts".
+Status export_tar(int root_fd, int out_fd);
 // Writes the tree at `path` as a tar; names start with the last component of the path (or with
 // `rename_to`). "dir/." archives the contents below "./".
 Status write_tar(int root_fd, const std::string& path, int out_fd,

@@ -13,6 +13,7 @@ constexpr const char* kNameAnnotation = "io.containerd.image.name";
 constexpr const char* kTagAnnotation = "org.opencontainers.image.ref.name";
 constexpr const char* kDigestsAnnotation = "stack.repo-digests";
 constexpr const char* kTaggedAnnotation = "stack.last-tagged";
+constexpr const char* kParentAnnotation = "stack.parent";
 
 std::vector<std::string> split_spaces(const std::string& text) {
   std::vector<std::string> out;
@@ -41,6 +42,7 @@ bool hex_prefix(const std::string& text) {
 Image ImageRecord::image() const {
   Image out;
   out.id = id;
+  out.parent = parent;
   out.config = config;
   for (const LayerRecord& layer : layers) out.size += layer.size;
   for (const std::string& tag : tags) out.repo_tags.push_back(familiar(tag));
@@ -138,6 +140,7 @@ Status Store::Impl::load_descriptor(const Descriptor& item) {
   if (const std::string name = annotation(kNameAnnotation); !name.empty()) record.tags.insert(name);
   for (std::string& digest : split_spaces(annotation(kDigestsAnnotation)))
     record.digests.insert(std::move(digest));
+  record.parent = annotation(kParentAnnotation);
   if (const std::string tagged = annotation(kTaggedAnnotation); !tagged.empty())
     record.last_tagged = parse_rfc3339(tagged);
   return ok_status();
@@ -152,6 +155,7 @@ Status Store::Impl::save_index() const {
     for (const std::string& digest : record.digests)
       digests += (digests.empty() ? "" : " ") + digest;
     if (!digests.empty()) item.annotations[kDigestsAnnotation] = digests;
+    if (!record.parent.empty()) item.annotations[kParentAnnotation] = record.parent;
     if (record.last_tagged != WallTime{})
       item.annotations[kTaggedAnnotation] = rfc3339_nano(record.last_tagged);
     if (record.tags.empty()) out.push_back(item);

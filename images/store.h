@@ -27,7 +27,8 @@ namespace stack::images {
 class BuildCache;
 
 struct Image {
-  std::string id;  // sha256:<64 hex>, the digest of the configuration
+  std::string id;      // sha256:<64 hex>, the digest of the configuration
+  std::string parent;  // the image that this one was committed from; empty for others
   ImageConfig config;
   std::int64_t size = 0;                  // bytes of all layers, unpacked
   std::vector<std::string> repo_tags;     // familiar: nginx:latest
@@ -45,6 +46,16 @@ struct Progress {
   std::int64_t total = 0;
 };
 using ProgressCallback = std::function<void(const Progress&)>;
+
+// docker commit: what a container has written, as a layer above its image.
+struct CommitRequest {
+  std::string parent_id;
+  std::filesystem::path upper_directory;  // of the container's overlay
+  ImageConfig config;                     // whole; history and diff ids are filled in
+  std::string command;                    // what the container ran, for the history
+  std::string comment, author;
+  std::optional<Reference> reference;
+};
 
 struct RemoveReport {
   std::string image_id;
@@ -108,11 +119,7 @@ class Store {
   // docker load of either form; the lines to print: "Loaded image: x:latest" or "Loaded image ID:
   // sha256:...".
   Result<std::vector<std::string>> load(int fd, const ProgressCallback& progress);
-  // docker commit: the upper directory of an overlay becomes a layer above the parent's. `config`
-  // is the whole new container configuration (history and diff ids are filled in here).
-  Result<Image> commit(const std::string& parent_id, const std::filesystem::path& upper_directory,
-                       ImageConfig config, const std::optional<Reference>& reference,
-                       const std::string& comment, const std::string& author);
+  Result<Image> commit(CommitRequest request);
 
   // For pull and build: records an image whose layers are all in the store. `manifest` is the
   // manifest as received, or empty for an image made here. `digest_of` adds a repo digest.

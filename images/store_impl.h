@@ -14,6 +14,7 @@ namespace stack::images {
 
 struct ImageRecord {
   std::string id;
+  std::string parent;
   ImageConfig config;
   Descriptor manifest;
   std::vector<LayerRecord> layers;  // bottom first

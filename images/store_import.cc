@@ -55,36 +55,39 @@ Result<Image> Store::import_rootfs(int tar_fd, const std::optional<Reference>& r
   return add_image(config.serialize(), {record}, reference);
 }
 
-Result<Image> Store::commit(const std::string& parent_id,
-                            const std::filesystem::path& upper_directory, ImageConfig config,
-                            const std::optional<Reference>& reference, const std::string& comment,
-                            const std::string& author) {
+Result<Image> Store::commit(CommitRequest request) {
   std::vector<LayerRecord> layers;
+  std::string parent_id;
   ImageConfig parent;
   {
     const std::lock_guard lock(impl_->mutex);
-    const ImageRecord* record = TRY(impl_->find(parent_id));
+    const ImageRecord* record = TRY(impl_->find(request.parent_id));
+    parent_id = record->id;
     layers = record->layers;
     parent = record->config;
   }
-  layers.push_back(TRY_WHILE(impl_->layers->copy_upper(upper_directory),
-                             "committing " + upper_directory.string()));
+  layers.push_back(TRY_WHILE(impl_->layers->copy_upper(request.upper_directory),
+                             "committing " + request.upper_directory.string()));
+  ImageConfig config = std::move(request.config);
   config.architecture = parent.architecture;
   config.variant = parent.variant;
   config.os = parent.os;
   config.unknown_top = parent.unknown_top;
-  config.author = author;
+  config.author = request.author;
   config.created = now_text();
   config.diff_ids = parent.diff_ids;
   config.diff_ids.push_back(layers.back().diff_id);
   config.history = parent.history;
-  std::string command;
-  if (config.cmd) {
-    for (const std::string& word : *config.cmd) command += (command.empty() ? "" : " ") + word;
-  }
-  config.history.push_back(
-      {.created = config.created, .created_by = command, .author = author, .comment = comment});
-  return add_image(config.serialize(), layers, reference);
+  config.history.push_back({.created = config.created,
+                            .created_by = request.command,
+                            .author = request.author,
+                            .comment = request.comment});
+  const Image made = TRY(add_image(config.serialize(), layers, request.reference));
+  const std::lock_guard lock(impl_->mutex);
+  ImageRecord* record = TRY(impl_->find(made.id));
+  record->parent = parent_id;
+  TRY(impl_->save_index());
+  return record->image();
 }
 
 }  // namespace stack::images

@@ -52,28 +52,24 @@ void put_over(const ContainerConfig& asked, ContainerConfig& c) {
 }
 
 struct Commit {
-  std::string container, parent, comment, author;
-  std::filesystem::path upper;
-  images::ImageConfig config;
-  std::optional<images::Reference> reference;
+  std::string container;
+  images::CommitRequest request;
 };
 
 void run(Services& services, const ExchangePtr& exchange, const Commit& commit, bool paused) {
   services.images->run<images::Image>(
-      [commit](images::Store& store) {
-        return store.commit(commit.parent, commit.upper, commit.config, commit.reference,
-                            commit.comment, commit.author);
-      },
+      [commit](images::Store& store) { return store.commit(commit.request); },
       [&services, exchange, commit, paused](const Result<images::Image>& image) {
         const auto answer_now = [&services, exchange, commit, image](const Status&) {
           if (!image.ok()) return respond_error(*exchange, image.error());
           const auto found = services.containers->find(commit.container);
-          const auto name = commit.reference ? commit.reference->familiar() : std::string();
+          const auto& reference = commit.request.reference;
+          const auto name = reference ? reference->familiar() : std::string();
           if (found.ok())
             publish_container_event(
                 services, **found, "commit",
-                {{"comment", commit.comment}, {"imageID", image->id}, {"imageRef", name}});
-          if (commit.reference)
+                {{"comment", commit.request.comment}, {"imageID", image->id}, {"imageRef", name}});
+          if (reference)
             services.events.publish(
                 {"image", "tag", image->id, {{"name", name}}, services.clock.wall()});
           respond_json(*exchange, 201, {{"Id", image->id}});
@@ -97,20 +93,23 @@ void commit(Services& services, const ExchangePtr& exchange) {
   if (!parsed) return;
   Commit work;
   work.container = c.id;
-  work.parent = c.image_id;
-  work.comment = query.text("comment");
-  work.author = query.text("author");
-  work.upper = services.paths.root / "containers" / c.id / "upper";
-  work.config = image_config(config);
+  auto& request = work.request;
+  request.parent_id = c.image_id;
+  request.comment = query.text("comment");
+  request.author = query.text("author");
+  request.upper_directory = services.paths.root / "containers" / c.id / "upper";
+  request.config = image_config(config);
+  for (const auto& word : c.config.cmd.value_or(Strings{}))
+    request.command += (request.command.empty() ? "" : " ") + word;
   for (const auto& change : query.all("changes")) {
-    const auto applied = images::apply_change(work.config, change);
+    const auto applied = images::apply_change(request.config, change);
     if (!applied.ok()) return respond_error(*exchange, applied.error());
   }
   if (auto name = query.text("repo"); !name.empty()) {
     if (const auto tag = query.text("tag"); !tag.empty()) name += ":" + tag;
     auto reference = images::Reference::parse(name);
     if (!reference.ok()) return respond_error(*exchange, reference.error());
-    work.reference = std::move(reference).value();
+    request.reference = std::move(reference).value();
   }
   // Frozen meanwhile, unless the client says that the program may go on.
   const bool pause = (!query.has("pause") || query.flag("pause")) && c.status == RunState::kRunning;

@@ -232,8 +232,7 @@ Status write_tree(const images::Store& store, const Paths& paths, const std::str
   Status written = ok_status();
   {
     auto root = open_overlay(layers, scratch / "upper", scratch / "work");
-    written =
-        root.ok() ? images::write_tar(root->get(), "/.", out) : Status(std::move(root).error());
+    written = root.ok() ? images::export_tar(root->get(), out) : Status(std::move(root).error());
   }
   const Status removed = remove_tree(scratch);
   return written.ok() ? removed : written;

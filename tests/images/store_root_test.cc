@@ -206,8 +206,13 @@ TEST_F(StoreTest, CommitMakesALayerOfAnUpperDirectory) {
   ASSERT_EQ(::setxattr((upper / "etc/conf").c_str(), "trusted.overlay.opaque", "y", 1, 0), 0);
   ImageConfig config = base->config;
   config.cmd = std::vector<std::string>{"cat"};
-  const auto image =
-      store_->commit(base->id, upper, config, *Reference::parse("made"), "why", "me");
+  const auto image = store_->commit({.parent_id = base->id,
+                                     .upper_directory = upper,
+                                     .config = config,
+                                     .command = "sh -c x",
+                                     .comment = "why",
+                                     .author = "me",
+                                     .reference = *Reference::parse("made")});
   ASSERT_TRUE(image.ok()) << image.error().to_string();
   const auto layers = store_->layer_directories(image->id);
   ASSERT_EQ(layers->size(), 2U);
@@ -216,7 +221,9 @@ TEST_F(StoreTest, CommitMakesALayerOfAnUpperDirectory) {
   EXPECT_TRUE(S_ISCHR(st.st_mode));
   EXPECT_EQ(::getxattr((layers->at(0) / "etc/conf").c_str(), "trusted.overlay.opaque", nullptr, 0),
             1);
-  EXPECT_EQ(image->config.history.size(), 2U);
+  ASSERT_EQ(image->config.history.size(), 2U);
+  EXPECT_EQ(image->config.history[1].created_by, "sh -c x");
+  EXPECT_EQ(image->parent, base->id);
   // The tar has the whiteouts of the OCI format, not overlayfs's.
   Fd blob(::open(store_->layer_store().blob_path(image->config.diff_ids[1]).c_str(),
                  O_RDONLY | O_CLOEXEC));
@@ -227,6 +234,9 @@ TEST_F(StoreTest, CommitMakesALayerOfAnUpperDirectory) {
   while (*reader.next(entry)) names.push_back(entry.path);
   EXPECT_EQ(names, (std::vector<std::string>{"etc/", "etc/conf/", "etc/conf/.wh..wh..opq",
                                              "etc/new", "etc/.wh.passwd"}));
+  store_.reset();  // the index has it too
+  store_ = Store::open(dir_ / "images").value();
+  EXPECT_EQ(store_->find("made")->parent, base->id);
 }
 
 TEST_F(StoreTest, CopyInAndOutStaysInside) {
