@@ -58,11 +58,11 @@ Status Containers::resize(const std::string& name_or_id, int rows, int columns) 
 Result<std::string> Containers::create_exec(const std::string& name_or_id, ExecConfig config) {
   const Entry* entry = TRY(impl_->find(name_or_id));
   if (entry->c.status == RunState::kPaused) {
-    return Error::conflict("Container " + entry->c.id +
+    return Error::conflict("Container " + name_or_id +
                            " is paused, unpause the container before exec");
   }
   if (entry->c.status == RunState::kRestarting) {
-    return Error::conflict("Container " + entry->c.id +
+    return Error::conflict("Container " + name_or_id +
                            " is restarting, wait until the container is running");
   }
   if (!is_up(entry->c.status))

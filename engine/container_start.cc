@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <net/if.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@
 #include "images/copy.h"
 #include "netd/endpoint.h"
 #include "runtime/capabilities.h"
+#include "runtime/container_files.h"
 #include "runtime/default_spec.h"
 
 namespace stack::engine {
@@ -108,7 +110,11 @@ Status check_subpath(const MountPoint& mount) {
   const auto volume =
       mount.host_path.substr(0, mount.host_path.size() - mount.config.subpath.size() - 1);
   const auto place = fs::canonical(mount.host_path, ec).string();
-  if (ec) return Error::os(ec.value(), "cannot access path " + mount.host_path);
+  if (ec) {
+    return Error::make(ErrorKind::kInternal,
+                       fmt::format("cannot access path {0}: lstat {0}: {1}", mount.host_path,
+                                   runtime::errno_words(ec.value())));
+  }
   const auto root = fs::canonical(volume, ec).string();
   if (place == root || place.rfind(root + "/", 0) == 0) return ok_status();
   return Error::invalid("subpath " + mount.config.subpath + " leads out of volume " + mount.volume);

@@ -55,6 +55,7 @@ struct WaitResult {
 struct ExecConfig {
   std::vector<std::string> cmd, env;
   std::string user, working_dir;
+  std::string detach_keys;  // as the client wrote them
   bool tty = false, privileged = false, attach_stdin = false, attach_stdout = true,
        attach_stderr = true;
 };

@@ -14,13 +14,23 @@ void ImageService::pull(const std::string& text, images::PullOptions options,
                         Done<images::Image> done) {
   auto reference = images::Reference::parse(text);
   if (!reference.ok()) return done(std::move(reference).error());
-  const std::string key = reference->to_string();
-  auto& pull = pulls_[key];
-  const bool first = pull == nullptr;
-  if (first) pull = std::make_shared<Pull>();
+  const std::string key = reference->to_string() + " " + options.platform;
+  auto& known = pulls_[key];
+  const bool first = known == nullptr;
+  if (first) known = std::make_shared<Pull>();
+  const auto pull = known;
   pull->listeners.push_back(std::move(progress));
   pull->waiting.push_back(std::move(done));
+  ++pull->wanted;
+  pull->leaving.push_back(std::make_unique<std::stop_callback<std::function<void()>>>(
+      options.stop, [this, key, weak = std::weak_ptr(pull)] {
+        const auto same = weak.lock();
+        if (same == nullptr || --same->wanted > 0) return;
+        forget(key, same);  // who asks from now on begins anew
+        same->stop.request_stop();
+      }));
   if (!first) return;
+  options.stop = pull->stop.get_token();
   options.progress = [loop = &services_.loop, pull](const images::Progress& event) {
     loop->post([pull, event] {
       for (const auto& listener : pull->listeners) {
@@ -31,7 +41,7 @@ void ImageService::pull(const std::string& text, images::PullOptions options,
   services_.long_pool.run([store = &services_.store, reference = *reference,
                            options] { return images::pull(*store, reference, options); },
                           [this, key, pull, reference = *reference](Result<images::Image> image) {
-                            pulls_.erase(key);
+                            forget(key, pull);
                             if (image.ok())
                               services_.events.publish({"image",
                                                         "pull",
@@ -40,6 +50,11 @@ void ImageService::pull(const std::string& text, images::PullOptions options,
                                                         services_.clock.wall()});
                             for (const auto& waiting : pull->waiting) waiting(image);
                           });
+}
+
+void ImageService::forget(const std::string& key, const std::shared_ptr<Pull>& pull) {
+  const auto it = pulls_.find(key);
+  if (it != pulls_.end() && it->second == pull) pulls_.erase(it);
 }
 
 void ImageService::build(images::BuildRequest request, images::PullOptions registries,

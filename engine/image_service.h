@@ -31,7 +31,8 @@ class ImageService {
 
   images::Store& store() { return services_.store; }
   // Progress and done are called on the loop. A pull of a reference that is being pulled already
-  // joins that download and hears its progress from then on.
+  // joins that download and hears its progress from then on. It is cancelled when the stop tokens
+  // of all who asked say so.
   void pull(const std::string& reference, images::PullOptions options,
             std::function<void(const images::PullProgress&)> progress, Done<images::Image> done);
   // `registries` is how base images are pulled: pull_options() with what the client knows.
@@ -55,7 +56,12 @@ class ImageService {
   struct Pull {
     std::vector<std::function<void(const images::PullProgress&)>> listeners;
     std::vector<Done<images::Image>> waiting;
+    // It ends when nobody wants it any more; who has no stop token wants it to the end.
+    std::size_t wanted = 0;
+    std::stop_source stop;
+    std::vector<std::unique_ptr<std::stop_callback<std::function<void()>>>> leaving;
   };
+  void forget(const std::string& key, const std::shared_ptr<Pull>& pull);
   images::InUseCallback users() const;
 
   Services& services_;

@@ -223,8 +223,7 @@ void parse_mounts(const Json& host_config, ContainerConfig& out) {
   for (const auto& mount : child(host_config, "Mounts")) add(parse_mount(mount));
   for (const auto& [target, options] : field<StringMap>(host_config, "Tmpfs")) {
     if (target.empty() || target[0] != '/') {
-      bad_value(fmt::format(
-          "invalid tmpfs mount: invalid mount path: '{}' mount path must be absolute", target));
+      bad_value(fmt::format("invalid mount path: '{}' mount path must be absolute", target));
     }
     MountConfig mount;
     mount.type = "tmpfs";

@@ -103,13 +103,11 @@ std::vector<Mount> base_mounts(const ContainerOptions& o) {
                     {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}});
   mounts.push_back({"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", access}});
   mounts.push_back({"/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", access}});
-  if (o.ipc.mode == NamespaceMode::kHost) {
-    mounts.push_back({"/dev/mqueue", "bind", "/dev/mqueue", {"rbind"}});
-    mounts.push_back({"/dev/shm", "bind", "/dev/shm", {"rbind"}});
-    return mounts;
-  }
+  // It shows the queues of the IPC namespace, the host's too.
   mounts.push_back({"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}});
-  if (!o.shm_path.empty()) {
+  if (o.ipc.mode == NamespaceMode::kHost) {
+    mounts.push_back({"/dev/shm", "bind", "/dev/shm", {"rbind"}});
+  } else if (!o.shm_path.empty()) {
     mounts.push_back({"/dev/shm", "bind", o.shm_path, {"rbind", "rprivate"}});
   } else if (o.ipc.mode != NamespaceMode::kNone) {
     const std::string size = "size=" + std::to_string(o.shm_size == 0 ? kDefaultShm : o.shm_size);

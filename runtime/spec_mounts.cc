@@ -84,7 +84,9 @@ Result<std::vector<std::string>> tmpfs_options(const std::string& text) {
                       item.starts_with("nr_blocks=");
     const bool value =
         std::any_of(kValues.begin(), kValues.end(), [&](auto v) { return item.starts_with(v); });
-    if (!flag && !value) return Error::invalid("invalid tmpfs option \"" + item + "\"");
+    if (!flag && !value) {
+      return Error::invalid("invalid tmpfs option \"" + item.substr(0, item.find('=')) + "\"");
+    }
     // An explicit opposite takes a default away.
     if (item == "exec" || item == "suid" || item == "dev") std::erase(options, "no" + item);
     if (std::find(options.begin(), options.end(), item) == options.end() && item != "defaults")

@@ -97,6 +97,21 @@ ContainerSizes sizes_of(const std::filesystem::path& upper, std::int64_t image_s
   return {writable, image_size + writable};
 }
 
+// Go's words for what is wrong with the numbers of "80", "80-90/udp".
+std::optional<std::string> wrong_port(const std::string& text) {
+  const auto range = text.substr(0, text.find('/'));
+  const auto dash = range.find('-');
+  for (const auto& number :
+       {range.substr(0, dash), dash == std::string::npos ? "0" : range.substr(dash + 1)}) {
+    const bool digits =
+        !number.empty() && number.find_first_not_of("0123456789") == std::string::npos;
+    if (!digits) return fmt::format("strconv.ParseUint: parsing \"{}\": invalid syntax", number);
+    if (number.size() > 5 || std::atoi(number.c_str()) > 65535)
+      return fmt::format("strconv.ParseUint: parsing \"{}\": value out of range", number);
+  }
+  return std::nullopt;
+}
+
 // What a filter of a fixed set of values cannot mean.
 std::optional<std::string> wrong_value(const Filters& filters) {
   struct Choice {
@@ -117,6 +132,12 @@ std::optional<std::string> wrong_value(const Filters& filters) {
                          key, value, what, value, known);
     }
   }
+  for (const char* key : {"publish", "expose"}) {
+    for (const auto& value : filters.all(key)) {
+      if (const auto wrong = wrong_port(value))
+        return fmt::format("error while looking up for {} {}: {}", key, value, *wrong);
+    }
+  }
   for (const auto& value : filters.all("exited")) {
     if (value.empty() || value.find_first_not_of("0123456789") != std::string::npos)
       return fmt::format(
@@ -134,6 +155,8 @@ void list(Services& services, const ExchangePtr& exchange) {
   const auto limit = query.number("limit");
   if (!limit.ok()) return respond_error(*exchange, limit.error());
   if (const auto wrong = wrong_value(*filters)) return respond_error(*exchange, 400, *wrong);
+  const auto tasks = flag_of(*exchange, *filters, "is-task", false);
+  if (!tasks) return;
   std::optional<WallTime> before, since;
   for (const char* key : {"before", "since"}) {
     for (const auto& name : filters->all(key)) {
@@ -147,6 +170,7 @@ void list(Services& services, const ExchangePtr& exchange) {
                    most > 0 || before || since;
   std::vector<const Container*> chosen;
   for (const auto* c : services.containers->list()) {
+    if (*tasks) break;  // those are a swarm's
     const bool up = c->status == RunState::kRunning || c->status == RunState::kPaused ||
                     c->status == RunState::kRestarting;
     if (!all && !up) continue;

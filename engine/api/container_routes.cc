@@ -3,12 +3,14 @@
 
 #include <thread>
 
+#include "engine/api/platform.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/api/top.h"
 #include "engine/config_json.h"
 #include "engine/json_fields.h"
 #include "engine/model_json.h"
+#include "images/store.h"
 #include "runtime/container.h"
 
 namespace stack::engine::api {
@@ -50,6 +52,10 @@ void create(Services& services, const ExchangePtr& exchange) {
         *exchange, 400,
         fmt::format("range of CPUs is from 0.01 to {0}.00, as there are only {0} CPUs available",
                     cpus));
+  }
+  if (const auto image = services.store.find(config->image); image.ok()) {
+    const auto fits = check_platform(request.query.text("platform"), image->config, config->image);
+    if (!fits.ok()) return respond_error(*exchange, fits.error());
   }
   std::string name = request.query.text("name");
   if (!name.empty() && name[0] == '/') name.erase(0, 1);
@@ -120,9 +126,8 @@ void kill(Services& services, const ExchangePtr& exchange) {
     return respond_error(*exchange, http_status(found.error()),
                          "cannot kill container: " + name + ": " + found.error().message);
   }
-  const Container* c = *found;
   const auto signal = exchange->request().query.text("signal");
-  services.containers->kill(c->id, signal.empty() ? "SIGKILL" : signal, answer(exchange));
+  services.containers->kill(name, signal.empty() ? "SIGKILL" : signal, answer(exchange));
 }
 
 void remove(Services& services, const ExchangePtr& exchange) {
@@ -132,14 +137,14 @@ void remove(Services& services, const ExchangePtr& exchange) {
   if (query.flag("link"))
     return respond_error(*exchange, 400,
                          "Conflict, cannot remove the default link name of the container");
-  services.containers->remove(c->id, {query.flag("force"), query.flag("v")}, answer(exchange));
+  services.containers->remove(exchange->request().captures.at(0),
+                              {query.flag("force"), query.flag("v")}, answer(exchange));
 }
 
 void rename(Services& services, const ExchangePtr& exchange) {
   const Container* c = named_container(*exchange, services);
   if (c == nullptr) return;
-  std::string name = exchange->request().query.text("name");
-  if (!name.empty() && name[0] == '/') name.erase(0, 1);
+  const std::string name = exchange->request().query.text("name");
   if (name.empty()) return respond_error(*exchange, 400, "Neither old nor new names may be empty");
   services.containers->rename(c->id, name, answer(exchange));
 }

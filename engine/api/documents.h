@@ -29,11 +29,14 @@ nlohmann::json network_document(const Network& network,
                                 const std::vector<const Container*>& containers);
 nlohmann::json volume_document(const Volume& volume);
 
-nlohmann::json image_entry(const images::Image& image, int containers);
+// `containers`: how many use it; lists leave it open (-1), as only GET /system/df counts.
+nlohmann::json image_entry(const images::Image& image, int containers = -1);
 nlohmann::json image_document(const images::Image& image,
                               const std::vector<std::filesystem::path>& layers);
+// `ancestors`: the images that it was committed from, nearest first. Their steps show their ids.
 nlohmann::json image_history(const images::Image& image,
-                             const std::vector<images::LayerRecord>& layers);
+                             const std::vector<images::LayerRecord>& layers,
+                             const std::vector<images::Image>& ancestors = {});
 
 nlohmann::json event_json(const Event& event);
 

@@ -1,14 +1,25 @@
 // Commands in running containers.
+#include <fcntl.h>
 #include <unistd.h>
 
+#include "base/files.h"
 #include "engine/api/hijack.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/json_fields.h"
+#include "images/users.h"
 
 namespace stack::engine::api {
 
 namespace {
+
+// A user whom the container does not know is refused before there is anything to start.
+Status find_user(const std::string& user, int pid) {
+  const auto root = open_fd("/proc/" + std::to_string(pid) + "/root", O_PATH | O_DIRECTORY);
+  if (!root.ok()) return ok_status();  // it has just ended, which the start will say
+  TRY(images::resolve_owner_in(root->get(), user));
+  return ok_status();
+}
 
 void create(Services& services, const ExchangePtr& exchange) {
   const Container* c = named_container(*exchange, services);
@@ -19,6 +30,7 @@ void create(Services& services, const ExchangePtr& exchange) {
     config.env = field<Strings>(json, "Env");
     config.user = text_field(json, "User");
     config.working_dir = text_field(json, "WorkingDir");
+    config.detach_keys = text_field(json, "DetachKeys");
     config.tty = field(json, "Tty", false);
     config.privileged = field(json, "Privileged", false);
     config.attach_stdin = field(json, "AttachStdin", false);
@@ -26,9 +38,22 @@ void create(Services& services, const ExchangePtr& exchange) {
     config.attach_stderr = field(json, "AttachStderr", false);
   });
   if (!parsed) return;
-  const auto id = services.containers->create_exec(c->id, std::move(config));
-  if (!id.ok()) return respond_error(*exchange, id.error());
-  respond_json(*exchange, 201, {{"Id", *id}});
+  if (!parse_detach_keys(config.detach_keys)) {
+    return respond_error(*exchange, 400,
+                         "Invalid escape keys (" + config.detach_keys + ") provided");
+  }
+  const auto create_now = [&services, exchange](ExecConfig wanted) {
+    const auto id =
+        services.containers->create_exec(exchange->request().captures.at(0), std::move(wanted));
+    if (!id.ok()) return respond_error(*exchange, id.error());
+    respond_json(*exchange, 201, {{"Id", *id}});
+  };
+  if (config.user.empty() || c->pid == 0) return create_now(std::move(config));
+  services.pool.run([user = config.user, pid = c->pid] { return find_user(user, pid); },
+                    [exchange, create_now, config](const Status& known) {
+                      if (!known.ok()) return respond_error(*exchange, known.error());
+                      create_now(config);
+                    });
 }
 
 // Reads a detached exec's output away, so that it does not stop at a full pipe.
@@ -97,7 +122,7 @@ void start(Services& services, const ExchangePtr& exchange) {
         if (streams->terminal) {
           with.duplex = std::move(streams->terminal);
           with.duplex_is_terminal = true;
-          if (config.attach_stdin) with.detach_keys = parse_detach_keys("");
+          if (config.attach_stdin) with.detach_keys = parse_detach_keys(config.detach_keys);
         } else {
           with.in = std::move(streams->in);
           with.out = std::move(streams->out);

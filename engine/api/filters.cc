@@ -60,6 +60,16 @@ const std::vector<std::string>& Filters::all(const std::string& key) const {
   return it == values_.end() ? kNone : it->second;
 }
 
+Result<std::optional<bool>> Filters::flag(const std::string& key) const {
+  if (!has(key)) return std::optional<bool>();
+  const bool on = exact(key, "1") || exact(key, "true");
+  const bool off = exact(key, "0") || exact(key, "false");
+  if (!all(key).empty() && on != off) return std::optional<bool>(on);
+  std::string shown;
+  for (const auto& value : all(key)) shown += (shown.empty() ? "" : " ") + value;
+  return Error::invalid("invalid filter '" + key + "=[" + shown + "]'");
+}
+
 bool Filters::exact(const std::string& key, std::string_view value) const {
   const auto& list = all(key);
   return list.empty() || std::find(list.begin(), list.end(), value) != list.end();

@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,9 @@ class Filters {
 
   bool has(const std::string& key) const { return values_.count(key) != 0; }
   const std::vector<std::string>& all(const std::string& key) const;
+  // A key whose values are true (1) and false (0). nullopt: it is not there. kInvalid: it is
+  // something else, or both.
+  Result<std::optional<bool>> flag(const std::string& key) const;
   // No such key: true. Otherwise: one of its values is `value`.
   bool exact(const std::string& key, std::string_view value) const;
   bool prefix(const std::string& key,

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/api/documents.h"
+#include "engine/api/platform.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/api/text.h"
@@ -28,39 +29,44 @@ bool glob_matches(std::string_view pattern,
   return glob_matches(pattern.substr(1), text.substr(1));
 }
 
-bool named(const Filters& filters, const images::Image& image) {
+// Leaves the names that the filter "reference" asks for. False: there are none.
+bool keep_named(const Filters& filters, images::Image& image) {
   const auto& patterns = filters.all("reference");
   if (patterns.empty()) return true;
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    return std::any_of(image.repo_tags.begin(), image.repo_tags.end(), [&](const std::string& tag) {
-      return glob_matches(pattern, tag) || glob_matches(pattern, tag.substr(0, tag.rfind(':')));
-    });
-  });
+  const auto unwanted = [&](char separator) {
+    return [&patterns, separator](const std::string& name) {
+      return std::none_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return glob_matches(pattern, name) ||
+               glob_matches(pattern, name.substr(0, name.rfind(separator)));
+      });
+    };
+  };
+  std::erase_if(image.repo_tags, unwanted(':'));
+  std::erase_if(image.repo_digests, unwanted('@'));
+  return !image.repo_tags.empty() || !image.repo_digests.empty();
 }
 
 void list(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(
       *exchange, {"dangling", "label", "label!", "before", "since", "reference", "until"});
   if (!filters) return;
-  std::map<std::string, int> uses;
-  for (const auto* c : services.containers->list()) ++uses[c->image_id];
-  const WallTime now = services.clock.wall();
+  const auto until = until_of(*exchange, *filters, services.clock.wall());
+  if (!until) return;
+  const auto wants_dangling = filters->flag("dangling");
+  if (!wants_dangling.ok()) return respond_error(*exchange, wants_dangling.error());
   services.images->run<std::string>(
-      [filters = *filters, uses = std::move(uses),
-       now](images::Store& store) -> Result<std::string> {
-        std::optional<WallTime> before, since;
+      [filters = *filters, wants_dangling = *wants_dangling,
+       until = *until](images::Store& store) -> Result<std::string> {
+        std::optional<WallTime> before = until, since;
         for (const auto& name : filters.all("before")) before = TRY(store.find(name)).created;
         for (const auto& name : filters.all("since")) since = TRY(store.find(name)).created;
-        for (const auto& text : filters.all("until")) before = parse_moment(text, now);
         Json out = Json::array();
-        for (const auto& image : store.list()) {
+        for (auto& image : store.list()) {
           const bool dangling = image.repo_tags.empty() && image.repo_digests.empty();
-          if (filters.has("dangling") && is_true(filters.all("dangling").at(0)) != dangling)
-            continue;
-          if (!filters.labels(image.config.labels) || !named(filters, image)) continue;
+          if (wants_dangling && *wants_dangling != dangling) continue;
+          if (!filters.labels(image.config.labels) || !keep_named(filters, image)) continue;
           if ((before && image.created >= *before) || (since && image.created <= *since)) continue;
-          const auto use = uses.find(image.id);
-          out.push_back(image_entry(image, use == uses.end() ? 0 : use->second));
+          out.push_back(image_entry(image));
         }
         return dump(out) + "\n";
       },
@@ -85,8 +91,11 @@ void answer_with(Services& services, const ExchangePtr& exchange,
 
 void inspect(Services& services, const ExchangePtr& exchange) {
   answer_with(services, exchange,
-              [name = exchange->request().captures[0]](images::Store& store) -> Result<Json> {
+              [name = exchange->request().captures[0],
+               platform = exchange->request().query.text("platform")](
+                  images::Store& store) -> Result<Json> {
                 const auto image = TRY(store.find(name));
+                TRY(check_platform(platform, image.config, name));
                 const auto layers = TRY(store.layer_directories(image.id));
                 return image_document(image, layers);
               });
@@ -97,7 +106,14 @@ void history(Services& services, const ExchangePtr& exchange) {
               [name = exchange->request().captures[0]](images::Store& store) -> Result<Json> {
                 const auto image = TRY(store.find(name));
                 const auto layers = TRY(store.layers(image.id));
-                return image_history(image, layers);
+                std::vector<images::Image> ancestors;
+                for (auto parent = image.parent; !parent.empty();) {
+                  auto found = store.find(parent);
+                  if (!found.ok()) break;  // removed since
+                  parent = found->parent;
+                  ancestors.push_back(std::move(found).value());
+                }
+                return image_history(image, layers, ancestors);
               });
 }
 
@@ -140,12 +156,14 @@ void remove(Services& services, const ExchangePtr& exchange) {
 void prune(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(*exchange, {"dangling", "label", "label!", "until"});
   if (!filters) return;
+  const auto until = until_of(*exchange, *filters, services.clock.wall());
+  if (!until) return;
+  const auto only_dangling = flag_of(*exchange, *filters, "dangling", true);
+  if (!only_dangling) return;
   images::PruneFilter filter;
-  filter.all = filters->has("dangling") && !is_true(filters->all("dangling").at(0));
-  std::optional<WallTime> until;
-  for (const auto& text : filters->all("until")) until = parse_moment(text, services.clock.wall());
-  filter.wanted = [filters = *filters, until](const images::Image& image) {
-    return filters.labels(image.config.labels) && (!until || image.created < *until);
+  filter.all = !*only_dangling;
+  filter.wanted = [filters = *filters, until = *until](const images::Image& image) {
+    return filters.labels(image.config.labels) && image.created < until;
   };
   services.images->prune(std::move(filter), [exchange](const Result<images::PruneReport>& report) {
     if (!report.ok()) return respond_error(*exchange, report.error());
@@ -158,6 +176,11 @@ void prune(Services& services, const ExchangePtr& exchange) {
 }
 
 void prune_build_cache(Services& services, const ExchangePtr& exchange) {
+  const auto filters = Filters::parse(exchange->request().query.text("filters"),
+                                      {"description", "id", "inuse", "label", "label!", "parent",
+                                       "private", "shared", "type", "until", "unused-for"});
+  if (!filters.ok())
+    return respond_error(*exchange, 400, "failed to prune build cache: " + filters.error().message);
   services.images->run<images::PruneReport>(
       [](images::Store& store) { return store.prune_build_cache(); },
       [exchange](const Result<images::PruneReport>& report) {

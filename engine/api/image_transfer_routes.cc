@@ -93,6 +93,7 @@ void create(Services& services, const ExchangePtr& exchange) {
   auto options = services.images->pull_options();
   options.platform = query.text("platform");
   options.credentials = registry_auth_of(exchange->request());
+  options.stop = stop_with(*exchange);
   const auto progress = std::make_shared<ProgressAnswer>(exchange);
   if (!reference->tag.empty() || !reference->digest.empty()) {
     return pull_one(services, progress, *reference, options,

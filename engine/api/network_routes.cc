@@ -39,6 +39,11 @@ void list(Services& services, const ExchangePtr& exchange) {
     if (type != "builtin" && type != "custom")
       return respond_error(*exchange, 400, "invalid filter: 'type'='" + type + "'");
   }
+  const auto dangling = filters->flag("dangling");
+  if (!dangling.ok())
+    return respond_error(*exchange, 400,
+                         "invalid value for filter 'dangling', must be \"true\" (or \"1\"), or "
+                         "\"false\" (or \"0\")");
   Json out = Json::array();
   for (const auto* network : services.networks->list()) {
     const auto& config = network->config;
@@ -47,10 +52,8 @@ void list(Services& services, const ExchangePtr& exchange) {
         !filters->labels(config.labels))
       continue;
     if (!filters->exact("type", network->predefined ? "builtin" : "custom")) continue;
-    if (filters->has("dangling")) {
-      const bool dangling = !network->predefined && !is_used(services, network->id);
-      if (is_true(filters->all("dangling").at(0)) != dangling) continue;
-    }
+    if (*dangling && **dangling != (!network->predefined && !is_used(services, network->id)))
+      continue;
     out.push_back(network_document(*network, {}));
   }
   respond_json(*exchange, 200, out);

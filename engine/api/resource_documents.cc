@@ -76,7 +76,7 @@ Json image_entry(const images::Image& image, int containers) {
           {"Created", to_nanoseconds(image.created) / 1'000'000'000},
           {"Id", image.id},
           {"Labels", or_null(image.config.labels)},
-          {"ParentId", ""},
+          {"ParentId", image.parent},
           {"RepoDigests", image.repo_digests},
           {"RepoTags", image.repo_tags},
           {"SharedSize", -1},
@@ -130,7 +130,7 @@ Json image_document(const images::Image& image, const std::vector<std::filesyste
   Json out = {{"Id", image.id},
               {"RepoTags", image.repo_tags},
               {"RepoDigests", image.repo_digests},
-              {"Parent", ""},
+              {"Parent", image.parent},
               {"Comment", image.config.history.empty() ? "" : image.config.history.back().comment},
               {"Created", image.config.created},
               {"DockerVersion", ""},
@@ -147,7 +147,8 @@ Json image_document(const images::Image& image, const std::vector<std::filesyste
   return out;
 }
 
-Json image_history(const images::Image& image, const std::vector<images::LayerRecord>& layers) {
+Json image_history(const images::Image& image, const std::vector<images::LayerRecord>& layers,
+                   const std::vector<images::Image>& ancestors) {
   Json out = Json::array();
   std::size_t layer = 0;
   for (const auto& step : image.config.history) {
@@ -160,10 +161,14 @@ Json image_history(const images::Image& image, const std::vector<images::LayerRe
                    {"Size", size},
                    {"Tags", nullptr}});
   }
-  if (!out.empty()) {
-    out.back()["Id"] = image.id;
-    out.back()["Tags"] = or_null(image.repo_tags);
-  }
+  const auto name = [&](const images::Image& one) {
+    const auto steps = one.config.history.size();
+    if (steps == 0 || steps > out.size()) return;
+    out[steps - 1]["Id"] = one.id;
+    out[steps - 1]["Tags"] = or_null(one.repo_tags);
+  };
+  for (const auto& ancestor : ancestors) name(ancestor);
+  name(image);
   std::reverse(out.begin(), out.end());
   return out;
 }

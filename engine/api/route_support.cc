@@ -27,6 +27,14 @@ std::optional<Filters> filters_of(Exchange& exchange,
   return std::nullopt;
 }
 
+std::optional<bool> flag_of(Exchange& exchange, const Filters& filters, const std::string& key,
+                            bool otherwise) {
+  const auto flag = filters.flag(key);
+  if (flag.ok()) return flag->value_or(otherwise);
+  respond_error(exchange, flag.error());
+  return std::nullopt;
+}
+
 std::optional<WallTime> until_of(Exchange& exchange, const Filters& filters, WallTime now) {
   if (!filters.has("until")) return WallTime::max();
   const auto& texts = filters.all("until");

@@ -19,6 +19,11 @@ const Container* named_container(Exchange& exchange, const Services& services);
 std::optional<Filters> filters_of(Exchange& exchange,
                                   std::initializer_list<std::string_view> known);
 
+// A filter that is true or false, `otherwise` where it is not given. nullopt: the error has been
+// answered.
+std::optional<bool> flag_of(Exchange& exchange, const Filters& filters, const std::string& key,
+                            bool otherwise);
+
 // The moment of the filter "until", or one in the far future. nullopt: the error has been answered.
 std::optional<WallTime> until_of(Exchange& exchange, const Filters& filters, WallTime now);
 

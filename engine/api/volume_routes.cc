@@ -19,14 +19,14 @@ int users(const Services& services, const std::string& name) {
 void list(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(*exchange, {"name", "driver", "label", "label!", "dangling"});
   if (!filters) return;
+  const auto dangling = filters->flag("dangling");
+  if (!dangling.ok()) return respond_error(*exchange, dangling.error());
   Json out = Json::array();
   for (const auto* volume : services.volumes->list()) {
     if (!filters->contains("name", volume->name) || !filters->exact("driver", volume->driver))
       continue;
     if (!filters->labels(volume->labels)) continue;
-    if (filters->has("dangling") &&
-        is_true(filters->all("dangling").at(0)) != (users(services, volume->name) == 0))
-      continue;
+    if (*dangling && **dangling != (users(services, volume->name) == 0)) continue;
     out.push_back(volume_document(*volume));
   }
   respond_json(*exchange, 200, {{"Volumes", out}, {"Warnings", nullptr}});
@@ -49,10 +49,11 @@ void create(Services& services, const ExchangePtr& exchange) {
 void prune(Services& services, const ExchangePtr& exchange) {
   const auto filters = filters_of(*exchange, {"label", "label!", "all"});
   if (!filters) return;
-  const bool named_too = filters->has("all") && is_true(filters->all("all").at(0));
+  const auto named_too = flag_of(*exchange, *filters, "all", false);
+  if (!named_too) return;
   std::vector<std::pair<std::string, std::filesystem::path>> unused;
   for (const auto* volume : services.volumes->list()) {
-    if ((!volume->anonymous && !named_too) || !filters->labels(volume->labels) ||
+    if ((!volume->anonymous && !*named_too) || !filters->labels(volume->labels) ||
         users(services, volume->name) > 0)
       continue;
     unused.emplace_back(volume->name, volume->mountpoint);

@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/files.h"
 #include "engine/api/filters.h"
+#include "engine/api/platform.h"
 #include "engine/api/progress_json.h"
 #include "engine/api/stats_json.h"
 #include "engine/api/system_documents.h"
@@ -244,6 +245,65 @@ TEST(Filters, BothFormsAndErrors) {
   EXPECT_FALSE(map->exact("status", "running"));
   EXPECT_EQ(Filters::parse("{", {}).error().message, "invalid filter");
   EXPECT_EQ(Filters::parse(R"({"x":["y"]})", {"label"}).error().message, "invalid filter 'x'");
+}
+
+TEST(Filters, Flags) {
+  const auto flag = [](const char* text) {
+    return Filters::parse(text, {})->flag("dangling");
+  };
+  EXPECT_EQ(flag("{}").value(), std::nullopt);
+  EXPECT_EQ(flag(R"({"dangling":["1"]})").value(), true);
+  EXPECT_EQ(flag(R"({"dangling":{"false":true}})").value(), false);
+  EXPECT_EQ(flag(R"({"dangling":["x"]})").error().message, "invalid filter 'dangling=[x]'");
+  EXPECT_EQ(flag(R"({"dangling":["0","1"]})").error().message, "invalid filter 'dangling=[0 1]'");
+}
+
+TEST(Platform, AnImageIsForOne) {
+  images::ImageConfig image;
+  image.os = "linux";
+  image.architecture = "arm64";
+  image.variant = "v8";
+  for (const char* fits : {"", "linux/arm64", "linux/arm64/v8", "arm64", "linux/aarch64",
+                           R"({"os":"linux","architecture":"arm64"})"})
+    EXPECT_TRUE(check_platform(fits, image, "web").ok()) << fits;
+  EXPECT_EQ(check_platform("linux/amd64", image, "web").error().message,
+            "image with reference web was found but its platform (linux/arm64/v8) does not match "
+            "the specified platform (linux/amd64)");
+  EXPECT_EQ(check_platform("linux/arm64/v7", image, "web").error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(check_platform("{", image, "web").error().kind, ErrorKind::kInvalid);
+}
+
+TEST(Events, ClientsAreCountedApartFromTheEngine) {
+  EventBus bus;
+  const auto history = bus.subscribe([](const Event&) {});
+  {
+    const auto client = bus.subscribe([](const Event&) {}, EventBus::Listener::kClient);
+    EXPECT_EQ(bus.clients(), 1U);
+  }
+  EXPECT_EQ(bus.clients(), 0U);
+}
+
+TEST(Documents, RegistriesOfTheSettingsAreShown) {
+  EngineFacts facts;
+  facts.mirrors = {"http://mirror:5000"};
+  facts.insecure_registries = {"plain:5000", "10.0.0.0/8"};
+  const auto config = info_document(facts, {})["RegistryConfig"];
+  EXPECT_EQ(config["Mirrors"], Json::array({"http://mirror:5000/"}));
+  EXPECT_EQ(config["IndexConfigs"]["docker.io"]["Mirrors"], config["Mirrors"]);
+  EXPECT_EQ(config["IndexConfigs"]["plain:5000"]["Secure"], false);
+  EXPECT_EQ(config["InsecureRegistryCIDRs"], Json::array({"::1/128", "127.0.0.0/8", "10.0.0.0/8"}));
+}
+
+TEST(Documents, HistoryNamesTheImageThatWasCommittedFrom) {
+  images::Image base, child;
+  base.id = "sha256:base";
+  base.config.history.resize(1);
+  child.id = "sha256:child";
+  child.config.history.resize(2);
+  const auto rows = image_history(child, {}, {base});
+  EXPECT_EQ(rows[0]["Id"], "sha256:child");
+  EXPECT_EQ(rows[1]["Id"], "sha256:base");
+  EXPECT_EQ(image_history(child, {})[1]["Id"], "<missing>");
 }
 
 TEST(Top, ColumnsAndRows) {
