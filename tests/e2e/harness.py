@@ -339,7 +339,9 @@ class EndToEnd(unittest.TestCase):
             if left:
                 with contextlib.suppress(AssertionError):
                     eventually(lambda: not machine.left_behind(), 2)
-                left = machine.left_behind()
+                # What was there all the time: a test beside this one makes groups, and fills them a moment later.
+                found = machine.left_behind()
+                left = [one for one in left if one in found]
             if PEER:
                 return
             machine.stop_engine()
