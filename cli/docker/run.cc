@@ -121,8 +121,14 @@ Result<int> run(Context& context, const Arguments& args) {
 Result<int> create_only(Context& context, const Arguments& args) {
   const CreateRequest request = TRY(create_request(args, true));
   const Engine* engine = TRY(context.engine());
-  print(TRY(create(*engine, args, request)) + '\n');
-  return 0;
+  const auto id = create(*engine, args, request);
+  if (id.ok()) {
+    print(*id + '\n');
+    return 0;
+  }
+  if (id.error().kind == ErrorKind::kCancelled) return id.error();
+  print_error(id.error());
+  return 1;  // what the engine refuses; a wrong command line is 125, as of `run`
 }
 
 }  // namespace
