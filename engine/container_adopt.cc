@@ -1,5 +1,8 @@
 // Finding the containers again after a restart of the engine.
 
+#include <time.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/files.h"
@@ -13,6 +16,21 @@
 
 namespace stack::engine {
 
+namespace {
+
+// How long a process has been there, by the clock that its start time is of: proc(5), starttime.
+Duration age_of(const ProcessId& process) {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_BOOTTIME, &now);  // cannot fail: the clock exists since Linux 2.6.39
+  const Duration since_boot =
+      std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  const Duration started = std::chrono::nanoseconds(process.start_time * (1'000'000'000 / ticks));
+  return std::max(since_boot - started, Duration{0});
+}
+
+}  // namespace
+
 // After a restart of the engine: what the record says and what is there may differ in both
 // directions.
 void Containers::Impl::adopt(Entry* entry) {
@@ -25,7 +43,7 @@ void Containers::Impl::adopt(Entry* entry) {
     if (c.status != RunState::kPaused) c.status = RunState::kRunning;
     c.pid = running->init.pid;
     if (!c.started_at) c.started_at = services.clock.wall();
-    entry->started = services.clock.now() - (services.clock.wall() - *c.started_at);
+    entry->started = services.clock.now() - age_of(running->init);
     entry->shim_pidfd = std::move(running->shim_pidfd);
     entry->exit_watch = services.loop.on_readable(
         entry->shim_pidfd.get(),
@@ -69,7 +87,10 @@ void Containers::Impl::adopt(Entry* entry) {
     Entry* same = get(id);
     same->busy = false;
     if (!same->c.started_at) same->c.status = RunState::kCreated;
-    if (was_live && same->c.started_at) apply_restart_policy(same);
+    if (was_live && same->c.started_at) {
+      // Both moments were taken by clocks on the wall, between which the clock may have been set.
+      apply_restart_policy(same, std::max(*same->c.finished_at - *same->c.started_at, Duration{0}));
+    }
     run_next(id);
   });
 }

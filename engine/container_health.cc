@@ -2,6 +2,7 @@
 // unhealthy services.
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -19,41 +20,9 @@ namespace {
 constexpr const char* kProjectLabel = "com.docker.compose.project";
 constexpr const char* kOnUnhealthyLabel = "io.stack.on-unhealthy";
 
-Health to_engine(scheduler::HealthStatus status) {
-  switch (status) {
-    case scheduler::HealthStatus::kNone:
-      return Health::kNone;
-    case scheduler::HealthStatus::kStarting:
-      return Health::kStarting;
-    case scheduler::HealthStatus::kHealthy:
-      return Health::kHealthy;
-    case scheduler::HealthStatus::kUnhealthy:
-      break;
-  }
-  return Health::kUnhealthy;
-}
-
-scheduler::HealthStatus to_scheduler(Health health) {
-  switch (health) {
-    case Health::kNone:
-      return scheduler::HealthStatus::kNone;
-    case Health::kStarting:
-      return scheduler::HealthStatus::kStarting;
-    case Health::kHealthy:
-      return scheduler::HealthStatus::kHealthy;
-    case Health::kUnhealthy:
-      break;
-  }
-  return scheduler::HealthStatus::kUnhealthy;
-}
-
 void show(Entry* entry) {
   const auto& state = entry->health->state();
-  entry->c.health.status = to_engine(state.status);
-  entry->c.health.failing_streak = state.streak;
-  entry->c.health.log.clear();
-  for (const auto& result : state.log)
-    entry->c.health.log.push_back({result.start, result.end, result.exit_code, result.output});
+  entry->c.health = {state.status, state.streak, state.log};
 }
 
 std::vector<std::string> probe_command(const ContainerConfig& config) {
@@ -92,18 +61,17 @@ void Containers::Impl::start_health(Entry* entry, bool resume) {
   Container& c = entry->c;
   if (!resume) c.health = {};
   if (!has_healthcheck(c.config)) {
-    c.health.status = Health::kNone;
+    c.health.status = HealthStatus::kNone;
     return;
   }
   const HealthcheckConfig& from = *c.config.healthcheck;
   const scheduler::HealthConfig config{from.interval, from.timeout, from.start_period,
                                        from.start_interval, from.retries};
-  if (resume && c.health.status != Health::kNone) {
+  if (resume && c.health.status != HealthStatus::kNone) {
     scheduler::HealthState state;
-    state.status = to_scheduler(c.health.status);
+    state.status = c.health.status;
     state.streak = c.health.failing_streak;
-    for (const auto& result : c.health.log)
-      state.log.push_back({result.start, result.end, result.exit_code, result.output});
+    state.log = c.health.log;
     state.started = entry->started;
     entry->health = std::make_unique<scheduler::HealthMonitor>(config, std::move(state));
   } else {
@@ -124,9 +92,9 @@ void Containers::Impl::stop_health(Entry* entry) {
   }
   if (entry->health) {
     entry->health->stopped();
+    show(entry);
     entry->health.reset();
   }
-  entry->c.health.failing_streak = 0;
 }
 
 void Containers::Impl::schedule_probe(Entry* entry) {
@@ -263,10 +231,10 @@ void Containers::Impl::finish_probe(const std::string& id, std::uint64_t generat
   show(entry);
   if (changed) {
     save(*entry);
-    publish(*entry, std::string("health_status: ") + to_string(entry->c.health.status));
+    publish(*entry, fmt::format("health_status: {}", to_string(entry->c.health.status)));
   }
   schedule_probe(entry);
-  if (changed && entry->c.health.status == Health::kUnhealthy) on_unhealthy(entry);
+  if (changed && entry->c.health.status == HealthStatus::kUnhealthy) on_unhealthy(entry);
 }
 
 void Containers::Impl::on_unhealthy(Entry* entry) {
@@ -287,7 +255,10 @@ void Containers::Impl::on_unhealthy(Entry* entry) {
   remember(*entry, "restart", decision.reason);
   enqueue(id, [this, id, decision](Entry::Finished finished) {
     Entry* same = get(id);
-    if (same->c.health.status != Health::kUnhealthy) return finished();
+    // It may have recovered, ended, or been stopped by a user before its turn came.
+    if (same->c.health.status != HealthStatus::kUnhealthy || !is_up(same->c.status) ||
+        same->c.manually_stopped)
+      return finished();
     const auto restart = [this, id, decision, finished](Result<Unit>) {
       if (Entry* stopped = get(id)) schedule_restart(stopped, decision);
       finished();

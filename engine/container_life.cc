@@ -136,7 +136,6 @@ void Containers::Impl::begin_running(Entry* entry, runtime::RunningContainer run
   c.oom_killed = false;
   c.error.clear();
   c.started_at = services.clock.wall();
-  c.finished_at.reset();
   entry->started = services.clock.now();
   entry->shim_pidfd = std::move(running.shim_pidfd);
   const std::string id = c.id;
@@ -194,7 +193,7 @@ void Containers::Impl::on_shim_exit(const std::string& id, std::uint64_t generat
     Entry* same = get(id);
     if (same == nullptr) return;
     if (idle) same->busy = false;
-    apply_restart_policy(same);
+    apply_restart_policy(same, services.clock.now() - same->started);
     auto callbacks = std::move(same->when_stopped);
     same->when_stopped.clear();
     for (auto& callback : callbacks) callback();
@@ -247,11 +246,10 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
       });
 }
 
-void Containers::Impl::apply_restart_policy(Entry* entry) {
+void Containers::Impl::apply_restart_policy(Entry* entry, Duration ran) {
   Container& c = entry->c;
   const std::string id = c.id;
-  const scheduler::ContainerExit exit{
-      c.exit_code, c.started_at ? *c.finished_at - *c.started_at : Duration{0}, c.manually_stopped};
+  const scheduler::ContainerExit exit{c.exit_code, ran, c.manually_stopped};
   const auto decision = scheduler::decide_exit(restart_policy_of(c), entry->restarts, exit);
   c.restart_reason = decision.reason;
   remember(*entry, decision.restart ? "restart" : "stay down", decision.reason);
@@ -285,7 +283,7 @@ void Containers::Impl::schedule_restart(Entry* entry, const scheduler::RestartDe
           log_warning("restarting container {}: {}", again->c.name, started.error().to_string());
           // A start that fails counts as an exit, so that the back-off goes on: the cause may pass.
           again->c.finished_at = again->c.started_at = services.clock.wall();
-          if (!again->c.manually_stopped) apply_restart_policy(again);
+          if (!again->c.manually_stopped) apply_restart_policy(again, Duration{0});
         }
         finished();
       });

@@ -93,7 +93,7 @@ Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
     const Entry* other = TRY(find(mode.substr(kContainerMode.size())));
     if (other->c.pid == 0)
       return Error::conflict("cannot join namespace of a non running container: container " +
-                             other->c.name + " is " + to_string(other->c.status));
+                             other->c.name + " is " + std::string(to_string(other->c.status)));
     *pid = other->c.pid;
     if (pid == &job->network_pid) job->files_of = directory(other->c.id);
     return ok_status();

@@ -192,7 +192,7 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
     };
     if (!is_live(entry->c.status)) return remove_now();
     if (!options.force) {
-      const std::string state = to_string(entry->c.status);
+      const std::string state(to_string(entry->c.status));
       done(Error::conflict("cannot remove container \"" + name_or_id + "\": container is " + state +
                            ": stop the container before removing or force remove"));
       return finished();

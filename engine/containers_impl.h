@@ -132,7 +132,8 @@ struct Containers::Impl {
   void begin_running(Entry* entry, runtime::RunningContainer running);
   void on_shim_exit(const std::string& id, std::uint64_t generation);
   void ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished, Entry::Finished then);
-  void apply_restart_policy(Entry* entry);
+  // `ran`: from the start to the end of the run that is over, by a clock that does not jump.
+  void apply_restart_policy(Entry* entry, Duration ran);
   void schedule_restart(Entry* entry, const scheduler::RestartDecision& decision);
   // Unless by a user, whoever finds the container ended after our death restarts it by its policy.
   void stop(Entry* entry, std::optional<int> timeout, const std::string& signal, Done<Unit> done,

@@ -26,40 +26,6 @@ using scheduler::label_of;
 constexpr std::size_t kLargestInput = 16U << 20U;
 constexpr std::size_t kShownOutput = 400;
 
-scheduler::ContainerState to_state(RunState state) {
-  switch (state) {
-    case RunState::kCreated:
-      return scheduler::ContainerState::kCreated;
-    case RunState::kRunning:
-      return scheduler::ContainerState::kRunning;
-    case RunState::kPaused:
-      return scheduler::ContainerState::kPaused;
-    case RunState::kRestarting:
-      return scheduler::ContainerState::kRestarting;
-    case RunState::kRemoving:
-      return scheduler::ContainerState::kRemoving;
-    case RunState::kExited:
-      return scheduler::ContainerState::kExited;
-    case RunState::kDead:
-      break;
-  }
-  return scheduler::ContainerState::kDead;
-}
-
-scheduler::HealthStatus to_health(Health health) {
-  switch (health) {
-    case Health::kNone:
-      return scheduler::HealthStatus::kNone;
-    case Health::kStarting:
-      return scheduler::HealthStatus::kStarting;
-    case Health::kHealthy:
-      return scheduler::HealthStatus::kHealthy;
-    case Health::kUnhealthy:
-      break;
-  }
-  return scheduler::HealthStatus::kUnhealthy;
-}
-
 bool same_directory(const std::string& a, const std::string& b) {
   struct stat one {};
   struct stat other {};
@@ -105,8 +71,8 @@ scheduler::ObservedContainer observed_container(const Container& c) {
   o.number =
       o.one_off ? 0 : std::atoi(label_of(labels, "com.docker.compose.container-number").c_str());
   o.slug = label_of(labels, "com.docker.compose.slug");
-  o.state = to_state(c.status);
-  o.health = to_health(c.health.status);
+  o.state = c.status;
+  if (is_up(c.status)) o.health = c.health.status;
   o.has_healthcheck = c.config.healthcheck && !c.config.healthcheck->test.empty() &&
                       c.config.healthcheck->test.front() != "NONE";
   o.exit_code = c.exit_code;

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "scheduler/health.h"
+#include "scheduler/observed.h"
 
 namespace stack::engine {
 
@@ -143,25 +145,18 @@ struct ContainerConfig {
   bool operator==(const ContainerConfig&) const = default;
 };
 
-enum class RunState { kCreated, kRunning, kPaused, kRestarting, kRemoving, kExited, kDead };
-const char* to_string(RunState state);  // Docker's words: "created", "running", ...
+using RunState = scheduler::ContainerState;  // what the engine keeps is what the scheduler observes
 // It has a program, running or frozen; is_live: or will have one again in a moment.
 inline bool is_up(RunState state) {
   return state == RunState::kRunning || state == RunState::kPaused;
 }
 inline bool is_live(RunState state) { return is_up(state) || state == RunState::kRestarting; }
 
-enum class Health { kNone, kStarting, kHealthy, kUnhealthy };
-const char* to_string(Health health);  // "none", "starting", "healthy", "unhealthy"
-
-struct ProbeResult {
-  WallTime start, end;
-  int exit_code = 0;
-  std::string output;
-};
+using scheduler::HealthStatus;
+using scheduler::ProbeResult;
 
 struct HealthState {
-  Health status = Health::kNone;
+  HealthStatus status = HealthStatus::kNone;
   int failing_streak = 0;
   std::vector<ProbeResult> log;  // newest last, five at most
 };

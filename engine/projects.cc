@@ -353,7 +353,7 @@ std::vector<ProjectListing> Projects::list(bool all) const {
     const auto name = labels.find("com.docker.compose.project");
     if (name == labels.end()) continue;
     Seen& seen = projects[name->second];
-    ++seen.states[to_string(c->status)];
+    ++seen.states[std::string(to_string(c->status))];
     if (c->status == RunState::kRunning) seen.running = true;
     if (const auto files = labels.find("com.docker.compose.project.config_files");
         files != labels.end())

@@ -28,11 +28,12 @@ RunState parse_state(const std::string& text) {
   return RunState::kDead;
 }
 
-Health parse_health(const std::string& text) {
-  for (const auto health : {Health::kStarting, Health::kHealthy, Health::kUnhealthy}) {
+HealthStatus parse_health(const std::string& text) {
+  for (const auto health :
+       {HealthStatus::kStarting, HealthStatus::kHealthy, HealthStatus::kUnhealthy}) {
     if (text == to_string(health)) return health;
   }
-  return Health::kNone;
+  return HealthStatus::kNone;
 }
 
 Json config_record(const ContainerConfig& config) {

@@ -47,12 +47,15 @@ ProbeResult timed_out_probe(WallTime start, WallTime end, Duration timeout) {
 HealthMonitor::HealthMonitor(HealthConfig config) : config_(with_defaults(config)) {}
 
 HealthMonitor::HealthMonitor(HealthConfig config, HealthState state)
-    : config_(with_defaults(config)), state_(std::move(state)) {
+    : config_(with_defaults(config)),
+      state_(std::move(state)),
+      running_(state_.status != HealthStatus::kNone) {
   if (state_.status != HealthStatus::kNone && !state_.next_probe)
     state_.next_probe = state_.started;
 }
 
 void HealthMonitor::started(TimePoint now) {
+  running_ = true;
   state_ = HealthState{};
   state_.status = HealthStatus::kStarting;
   state_.started = now;
@@ -60,7 +63,8 @@ void HealthMonitor::started(TimePoint now) {
 }
 
 void HealthMonitor::stopped() {
-  state_.status = HealthStatus::kNone;
+  running_ = false;
+  state_.status = HealthStatus::kUnhealthy;
   state_.next_probe.reset();
 }
 
@@ -70,7 +74,7 @@ void HealthMonitor::probe_begun(TimePoint now) {
 }
 
 bool HealthMonitor::probe_finished(TimePoint now, ProbeResult result) {
-  if (state_.status == HealthStatus::kNone) return false;  // it stopped while the probe ran
+  if (!running_) return false;  // it stopped while the probe ran
   const HealthStatus before = state_.status;
   if (result.output.size() > kHealthOutputBytes) {
     result.output.resize(kHealthOutputBytes);

@@ -5,7 +5,7 @@
 //   exit 0       -> healthy, streak 0, also inside the start period
 //   other exit   -> not counted while still starting and the probe began inside the start period;
 //                   else streak + 1, and unhealthy from `retries` on
-//   stop         -> none
+//   stop         -> unhealthy, which only an inspection shows
 // The interval counts from the end of a probe. start_interval applies while starting inside the
 // start period.
 #pragma once
@@ -83,6 +83,7 @@ class HealthMonitor {
   HealthConfig config_;
   HealthState state_;
   TimePoint probe_began_{};
+  bool running_ = false;
 };
 
 }  // namespace stack::scheduler

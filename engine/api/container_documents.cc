@@ -121,7 +121,7 @@ Json state_json(const Container& c) {
               {"Error", c.error},
               {"StartedAt", go_time(c.started_at)},
               {"FinishedAt", go_time(c.finished_at)}};
-  if (c.health.status == Health::kNone) return out;
+  if (c.health.status == HealthStatus::kNone) return out;
   Json log = Json::array();
   for (const auto& probe : c.health.log) {
     log.push_back({{"Start", go_time(probe.start)},

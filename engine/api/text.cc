@@ -56,9 +56,9 @@ std::string status_text(const Container& c, WallTime now) {
   };
   switch (c.status) {
     case RunState::kRunning:
-      if (c.health.status == Health::kStarting)
+      if (c.health.status == HealthStatus::kStarting)
         return fmt::format("Up {} (health: starting)", since(c.started_at));
-      if (c.health.status != Health::kNone)
+      if (c.health.status != HealthStatus::kNone)
         return fmt::format("Up {} ({})", since(c.started_at), to_string(c.health.status));
       return "Up " + since(c.started_at);
     case RunState::kPaused:

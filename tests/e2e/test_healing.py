@@ -60,6 +60,19 @@ class Healing(EndToEnd):
         project("start", "web")
         self.assertEqual(project.container("web")["State"], "running")
 
+    def test_unhealthy_while_it_is_stopped_stays_stopped(self):
+        project = self.project("lastly", """
+            services:
+              web:
+                image: busybox
+                command: sh -c 'trap "rm /ok; sleep 2; exit 0" TERM; touch /ok; while :; do sleep 0.1; done'
+                restart: always
+                healthcheck: {test: test -e /ok, interval: 200ms, retries: 1}
+        """)
+        project("up", "-d", "--wait")
+        project("stop")
+        always(lambda: project.container("web")["State"] == "exited", 1)
+
     def test_crash_loop_backs_off_and_ps_tells(self):
         project = self.project("loop", """
             services:

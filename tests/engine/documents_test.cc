@@ -85,7 +85,7 @@ Container running() {
   c.status = RunState::kRunning;
   c.pid = 5;
   c.created = c.started_at.emplace(at(1'700'000'000'500'000'000));
-  c.health = {Health::kHealthy, 0, {{c.created, c.created, 0, "ok"}}};
+  c.health = {HealthStatus::kHealthy, 0, {{c.created, c.created, 0, "ok"}}};
   Endpoint e;
   e.id = "e";
   e.network_id = "n";

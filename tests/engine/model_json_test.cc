@@ -222,7 +222,7 @@ TEST(Records, ContainerRoundTrips) {
   c.restart_count = 4;
   c.manually_stopped = true;
   c.restart_reason = "unhealthy";
-  c.health = {Health::kUnhealthy, 3, {{c.created, *c.started_at, 1, "bad \xff byte"}}};
+  c.health = {HealthStatus::kUnhealthy, 3, {{c.created, *c.started_at, 1, "bad \xff byte"}}};
   Endpoint endpoint;
   endpoint.id = "e";
   endpoint.network_id = "n";

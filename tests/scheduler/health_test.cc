@@ -117,7 +117,7 @@ TEST(Health, StoppingEndsItAndALateResultIsIgnored) {
   monitor.probe_begun(at(1'000));
   monitor.stopped();
   EXPECT_FALSE(monitor.probe_finished(at(1'100), {{}, {}, 0, ""}));
-  EXPECT_EQ(monitor.status(), HealthStatus::kNone);
+  EXPECT_EQ(monitor.status(), HealthStatus::kUnhealthy);
   EXPECT_EQ(monitor.next_probe(), std::nullopt);
   monitor.started(at(5'000));
   EXPECT_EQ(monitor.status(), HealthStatus::kStarting);
