@@ -178,31 +178,31 @@ void Containers::with_rootfs(const std::string& name_or_id,
   const std::string id = (*found)->c.id;
   // In the queue, so that the container neither starts nor goes while its overlay is mounted from
   // outside.
-  impl_->enqueue(
-      id, [this, id, work = std::move(work), done = std::move(done)](Entry::Finished finished) {
-        const Entry* entry = impl_->get(id);
-        const int pid = entry->c.pid;
-        auto lowers = impl_->services.store.layer_directories(entry->c.image_id);
-        if (!lowers.ok()) {
-          done(std::move(lowers).error());
-          return finished();
-        }
-        const auto directory = impl_->directory(id);
-        impl_->services.long_pool.run(
-            [pid, lowers = std::move(lowers).value(), directory, work]() -> Status {
-              if (pid != 0) return work("/proc/" + std::to_string(pid) + "/root");
-              const Fd root = TRY(open_overlay(lowers, directory / "upper", directory / "work"));
-              return work("/proc/self/fd/" + std::to_string(root.get()));
-            },
-            [done, finished](Status worked) {
-              if (worked.ok()) {
-                done(Unit{});
-              } else {
-                done(std::move(worked).error());
-              }
-              finished();
-            });
-      });
+  const auto operation = [this, id, work = std::move(work), done](Entry::Finished finished) {
+    const Entry* entry = impl_->get(id);
+    const int pid = entry->c.pid;
+    auto lowers = impl_->services.store.layer_directories(entry->c.image_id);
+    if (!lowers.ok()) {
+      done(std::move(lowers).error());
+      return finished();
+    }
+    const auto directory = impl_->directory(id);
+    impl_->services.long_pool.run(
+        [pid, lowers = std::move(lowers).value(), directory, work]() -> Status {
+          if (pid != 0) return work("/proc/" + std::to_string(pid) + "/root");
+          const Fd root = TRY(open_overlay(lowers, directory / "upper", directory / "work"));
+          return work("/proc/self/fd/" + std::to_string(root.get()));
+        },
+        [done, finished](Status worked) {
+          if (worked.ok()) {
+            done(Unit{});
+          } else {
+            done(std::move(worked).error());
+          }
+          finished();
+        });
+  };
+  impl_->enqueue(id, operation, Impl::no_such_container(id, std::move(done)));
 }
 
 }  // namespace stack::engine

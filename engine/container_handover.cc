@@ -58,17 +58,18 @@ struct Drain : std::enable_shared_from_this<Drain> {
 void Containers::start_standby(const std::string& name_or_id, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
-  impl_->enqueue((*found)->c.id,
-                 [this, id = (*found)->c.id, done = std::move(done)](Entry::Finished finished) {
-                   Entry* entry = impl_->get(id);
-                   if (entry->c.status != RunState::kRunning) entry->c.standby = true;
-                   entry->restarts = {};
-                   entry->c.restart_count = 0;
-                   impl_->start(entry, [done, finished](Result<Unit> result) {
-                     done(std::move(result));
-                     finished();
-                   });
-                 });
+  const std::string id = (*found)->c.id;
+  const auto operation = [this, id, done](Entry::Finished finished) {
+    Entry* entry = impl_->get(id);
+    if (entry->c.status != RunState::kRunning) entry->c.standby = true;
+    entry->restarts = {};
+    entry->c.restart_count = 0;
+    impl_->start(entry, [done, finished](Result<Unit> result) {
+      done(std::move(result));
+      finished();
+    });
+  };
+  impl_->enqueue(id, operation, Impl::no_such_container(id, std::move(done)));
 }
 
 void Containers::take_over(const std::string& id, const std::string& from, Done<Unit> done) {

@@ -12,8 +12,8 @@ namespace stack::engine {
 void Containers::start(const std::string& name_or_id, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
-  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id,
-                                  done = std::move(done)](Entry::Finished finished) {
+  const std::string id = (*found)->c.id;
+  const auto operation = [this, id, done](Entry::Finished finished) {
     Entry* entry = impl_->get(id);
     const bool runs = entry->c.status == RunState::kRunning || entry->c.status == RunState::kPaused;
     if (!runs) entry->c.standby = false;
@@ -23,28 +23,32 @@ void Containers::start(const std::string& name_or_id, Done<Unit> done) {
       done(std::move(result));
       finished();
     });
-  });
+  };
+  impl_->enqueue(id, operation, Impl::no_such_container(id, std::move(done)));
 }
 
 void Containers::stop(const std::string& name_or_id, std::optional<int> timeout, std::string signal,
                       Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
-  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id, timeout, signal = std::move(signal),
-                                  done = std::move(done)](Entry::Finished finished) {
+  const std::string id = (*found)->c.id;
+  const auto operation = [this, id, timeout, signal = std::move(signal),
+                          done](Entry::Finished finished) {
     impl_->stop(impl_->get(id), timeout, signal, [done, finished](Result<Unit> result) {
       done(std::move(result));
       finished();
     });
-  });
+  };
+  impl_->enqueue(id, operation, Impl::no_such_container(id, std::move(done)));
 }
 
 void Containers::restart(const std::string& name_or_id, std::optional<int> timeout,
                          std::string signal, Done<Unit> done) {
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
-  impl_->enqueue((*found)->c.id, [this, id = (*found)->c.id, timeout, signal = std::move(signal),
-                                  done = std::move(done)](Entry::Finished finished) {
+  const std::string id = (*found)->c.id;
+  const auto operation = [this, id, timeout, signal = std::move(signal),
+                          done](Entry::Finished finished) {
     impl_->stop(impl_->get(id), timeout, signal, [this, id, done, finished](Result<Unit> stopped) {
       Entry* entry = impl_->get(id);
       if (!stopped.ok() || entry == nullptr) {
@@ -57,7 +61,8 @@ void Containers::restart(const std::string& name_or_id, std::optional<int> timeo
         finished();
       });
     });
-  });
+  };
+  impl_->enqueue(id, operation, Impl::no_such_container(id, std::move(done)));
 }
 
 void Containers::kill(const std::string& name_or_id, const std::string& signal_text,
@@ -87,7 +92,9 @@ void Containers::kill(const std::string& name_or_id, const std::string& signal_t
   impl_->publish(*entry, "kill", {{"signal", std::to_string(*signal)}});
   Status sent = runtime::signal(impl_->run_dir(entry->c.id), *signal);
   if (!sent.ok() && sent.error().kind != ErrorKind::kNotFound) return done(std::move(sent).error());
-  done(Unit{});
+  if (*signal != SIGKILL) return done(Unit{});
+  // As Docker answers: when it has ended, so that it can be removed at once.
+  entry->when_stopped.emplace_back([done = std::move(done)] { done(Unit{}); });
 }
 
 void Containers::pause(const std::string& name_or_id, Done<Unit> done) {

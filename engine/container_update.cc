@@ -67,8 +67,7 @@ void Containers::update(const std::string& name_or_id, ContainerUpdate update, D
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   const std::string id = (*found)->c.id;
-  impl_->enqueue(id, [this, id, update = std::move(update),
-                      done = std::move(done)](Entry::Finished finished) {
+  const auto operation = [this, id, update = std::move(update), done](Entry::Finished finished) {
     Entry* entry = impl_->get(id);
     const auto finish = [this, id, update, done, finished](Status changed) {
       Entry* same = impl_->get(id);
@@ -98,7 +97,8 @@ void Containers::update(const std::string& name_or_id, ContainerUpdate update, D
           return impl_->services.runtime.update(directory, limits);
         },
         finish);
-  });
+  };
+  impl_->enqueue(id, operation, Impl::no_such_container(id, std::move(done)));
 }
 
 }  // namespace stack::engine

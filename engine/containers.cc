@@ -64,10 +64,11 @@ Result<Entry*> Containers::Impl::find(const std::string& name_or_id) {
   return Error::not_found("No such container: " + name);
 }
 
-void Containers::Impl::enqueue(const std::string& id, Entry::Operation operation) {
+void Containers::Impl::enqueue(const std::string& id, Entry::Operation operation,
+                               std::function<void()> gone) {
   Entry* entry = get(id);
   if (entry == nullptr) return;
-  entry->queue.push_back(std::move(operation));
+  entry->queue.push_back({std::move(operation), std::move(gone)});
   if (!entry->busy) run_next(id);
 }
 
@@ -75,7 +76,7 @@ void Containers::Impl::run_next(const std::string& id) {
   Entry* entry = get(id);
   if (entry == nullptr || entry->busy || entry->queue.empty()) return;
   entry->busy = true;
-  auto operation = std::move(entry->queue.front());
+  const auto operation = std::move(entry->queue.front().run);
   entry->queue.pop_front();
   operation([this, id] {
     if (Entry* same = get(id)) same->busy = false;
@@ -147,7 +148,11 @@ void Containers::Impl::erase(const std::string& id, bool volumes) {
   ids_by_name.erase(entry->c.name);
   for (auto it = execs.begin(); it != execs.end();)
     it = it->second.state.container_id == id ? execs.erase(it) : std::next(it);
+  const auto unserved = std::move(entry->queue);
   entries.erase(id);
+  for (const auto& turn : unserved) {
+    if (turn.gone) turn.gone();
+  }
   if (!volumes) return;
   for (const auto& mount : mounts) {
     if (!mount.anonymous) continue;
@@ -161,8 +166,9 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
   auto found = impl_->find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   const std::string id = (*found)->c.id;
-  impl_->enqueue(id, [this, id, name_or_id, options,
-                      done = std::move(done)](Entry::Finished finished) mutable {
+  auto gone = Impl::no_such_container(id, done);
+  const auto take_away = [this, id, name_or_id, options,
+                          done = std::move(done)](Entry::Finished finished) {
     Impl& impl = *impl_;
     Entry* entry = impl.get(id);
     auto remove_now = [this, id, options, done, finished]() {
@@ -199,7 +205,8 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
     }
     impl.stop(entry, 0, "SIGKILL", [remove_now](Result<Unit>) { remove_now(); });
     if (Entry* ending = impl.get(id)) ending->stopping = false;  // this end is told as a kill
-  });
+  };
+  impl_->enqueue(id, take_away, std::move(gone));
 }
 
 void Containers::rename(const std::string& name_or_id, const std::string& new_name,

@@ -57,7 +57,12 @@ struct Entry {
   EventLoop::Timer health_timer;  // the next probe, or the end of the native one's time
   std::uint64_t generation = 0;   // counts starts: late answers of an earlier life are dropped
 
-  std::deque<Operation> queue;
+  struct Turn {
+    Operation run;
+    std::function<void()>
+        gone;  // called instead when the container is removed before; may be empty
+  };
+  std::deque<Turn> queue;
   bool busy = false;
 
   struct Waiter {
@@ -97,7 +102,13 @@ struct Containers::Impl {
   Entry* get(const std::string& id);
   Result<Entry*> find(const std::string& name_or_id);
   Status check_name(const std::string& name) const;  // well-formed and free
-  void enqueue(const std::string& id, Entry::Operation operation);
+  void enqueue(const std::string& id, Entry::Operation operation,
+               std::function<void()> gone = nullptr);
+  // Answers who waits for a turn that never comes.
+  template <typename T>
+  static std::function<void()> no_such_container(const std::string& id, Done<T> done) {
+    return [id, done = std::move(done)] { done(Error::not_found("No such container: " + id)); };
+  }
   void run_next(const std::string& id);
   void save(const Entry& entry);
   void publish(const Entry& entry, const std::string& action,

@@ -339,6 +339,11 @@ void Projects::why(const std::string& project, const std::string& service,
       });
 }
 
+void Projects::forget(const Container& container) {
+  const auto seen = observed_container(container);
+  if (!seen.one_off) impl_->supervisor.forget(seen.project, seen.service, seen.number);
+}
+
 bool Projects::busy() const { return impl_->active > 0 || impl_->boot.busy(); }
 
 std::vector<ProjectListing> Projects::list(bool all) const {

@@ -14,6 +14,7 @@
 
 namespace stack::engine {
 
+struct Container;
 struct Services;
 
 struct ProjectListing {
@@ -46,6 +47,9 @@ class Projects {
   // deeper: cause).
   void why(const std::string& project, const std::string& service,
            std::function<void(Result<std::vector<scheduler::Because>>)> done);
+  // A container is about to be removed by itself, not by a command on its project: it is not to be
+  // made anew.
+  void forget(const Container& container);
   bool busy() const;  // a run is under way
 
  private:

@@ -205,11 +205,11 @@ struct Plan {
   std::vector<ProgressEvent>
       kept;  // what is already as it should be: "Container proj-web-1" Running
   std::vector<std::string> warnings;
-  std::vector<Question> questions;    // to be answered before anything is done
-  std::vector<ContainerRef> targets;  // what the command was about, as it is afterwards
-  std::vector<ContainerRef>
-      replicas;                      // up: every replica that it leaves, those of dependencies too
-  std::set<std::string> rolls_back;  // services whose failed update is to be taken back
+  std::vector<Question> questions;     // to be answered before anything is done
+  std::vector<ContainerRef> targets;   // what the command was about, as it is afterwards
+  std::set<std::string> services;      // up: those that it is about, and their dependencies
+  std::vector<ContainerRef> replicas;  // up: every replica that it leaves of these services
+  std::set<std::string> rolls_back;    // services whose failed update is to be taken back
 
   bool empty() const { return steps.empty(); }
 };

@@ -296,6 +296,7 @@ struct RunHandle::State : std::enable_shared_from_this<RunHandle::State> {
     };
     append_refs(plan.targets, std::move(more.targets));
     append_refs(plan.replicas, std::move(more.replicas));
+    plan.services.merge(more.services);
     plan.rolls_back.merge(more.rolls_back);
     for (auto& question : more.questions) plan.questions.push_back(std::move(question));
     for (auto& warning : more.warnings) plan.warnings.push_back(std::move(warning));

@@ -63,19 +63,28 @@ RunHandle Supervisor::up(ProjectPtr project, UpOptions options, ProgressSink pro
                          RunDone done) {
   const std::string name = project->name;
   const Turn turn = options.dry_run ? Turn::kFree : Turn::kBuildUp;
-  const bool keeps = !options.dry_run && !options.no_start;
+  const bool counts = !options.dry_run;
+  const bool starts = !options.no_start;
   auto start = [&](RunContext context, RunDone over) {
     return start_up(std::move(context), project, std::move(options), std::move(progress),
                     std::move(over));
   };
-  auto keep = [project, keeps](Entry& e, const Result<RunResult>& result) {
-    if (!keeps || !result.ok() || !result->questions.empty()) return;
+  auto keep = [project, counts, starts](Entry& e, const Result<RunResult>& result) {
+    if (!counts || !result.ok() || !result->questions.empty()) return;
+    if (!starts) {
+      // What it made waits for the command that starts it.
+      for (const ContainerRef& replica : result->plan.replicas) {
+        const auto numbers = e.kept.replicas.find(replica.service);
+        if (replica.created_by != 0 && numbers != e.kept.replicas.end())
+          numbers->second.erase(replica.number);
+      }
+      return;
+    }
     e.kept.project = project;
     std::erase_if(e.kept.replicas,
                   [&](const auto& item) { return !project->services.contains(item.first); });
-    std::set<std::string> anew;
+    for (const std::string& service : result->plan.services) e.kept.replicas.erase(service);
     for (const ContainerRef& replica : result->plan.replicas) {
-      if (anew.insert(replica.service).second) e.kept.replicas[replica.service].clear();
       e.kept.replicas[replica.service].insert(replica.number);
       e.active[{replica.service, replica.number}] = true;
     }
@@ -265,10 +274,12 @@ void Supervisor::looked(const std::string& name, const Observed& observed) {
   if (!e.commands.empty()) return;
   std::set<std::pair<std::string, int>> there;
   for (const ObservedContainer& c : observed.containers) {
-    // Created and not started is what a mending that was cut short leaves behind.
-    if (c.one_off || c.state == ContainerState::kRemoving || c.state == ContainerState::kCreated)
+    // Created and not started is what a mending that was cut short leaves behind, dead what a
+    // removal does.
+    if (c.one_off || c.state == ContainerState::kDead || c.state == ContainerState::kCreated)
       continue;
     there.insert({c.service, c.number});
+    if (c.state == ContainerState::kRemoving) continue;  // until it is gone
     e.active[{c.service, c.number}] = c.state == ContainerState::kRunning ||
                                       c.state == ContainerState::kPaused ||
                                       c.state == ContainerState::kRestarting;

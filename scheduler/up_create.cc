@@ -217,6 +217,7 @@ void UpPlanner::keep_replica(const compose::Service& service, ServiceState& stat
 Status UpPlanner::plan_create(const std::string& name) {
   const compose::Service& service = project_.services.at(name);
   ServiceState& state = services_[name];
+  builder_.plan().services.insert(name);
   if (service.provider) return ok_status();  // the user's side ran it: cli/provider.h
   const int expected = TRY(scale_of(service));
   const std::string& hash = hashes_[name] = compose::config_hash(service);

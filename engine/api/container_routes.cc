@@ -10,6 +10,7 @@
 #include "engine/config_json.h"
 #include "engine/json_fields.h"
 #include "engine/model_json.h"
+#include "engine/projects.h"
 #include "images/store.h"
 #include "runtime/container.h"
 
@@ -137,6 +138,7 @@ void remove(Services& services, const ExchangePtr& exchange) {
   if (query.flag("link"))
     return respond_error(*exchange, 400,
                          "Conflict, cannot remove the default link name of the container");
+  if (query.flag("force") || !is_live(c->status)) services.projects->forget(*c);
   services.containers->remove(exchange->request().captures.at(0),
                               {query.flag("force"), query.flag("v")}, answer(exchange));
 }
@@ -196,6 +198,7 @@ void prune(Services& services, const ExchangePtr& exchange) {
     }
     const auto id = state->ids.back();
     state->ids.pop_back();
+    if (const auto c = services.containers->find(id); c.ok()) services.projects->forget(**c);
     services.pool.run(
         [path = services.paths.root / "containers" / id / "upper"] { return tree_size(path); },
         [&services, state, id, self](std::int64_t size) {

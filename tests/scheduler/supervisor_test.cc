@@ -103,6 +103,30 @@ TEST(Supervisor, DoesNotFightOurCommands) {
   EXPECT_EQ(s.supervisor.kept("demo"), nullptr);
 }
 
+TEST(Supervisor, KeepsNothingOfAServiceThatIsScaledToNone) {
+  Supervised s(project_of({"db", "web"}));
+  s.up({.scale = {{"web", 2}}});
+  s.up({.scale = {{"web", 0}}});
+  s.timers.advance(std::chrono::minutes(5));
+  EXPECT_EQ(s.engine.names(), (std::vector<std::string>{"demo-db-1 running"}));
+  EXPECT_EQ(s.stored, 1);
+}
+
+TEST(Supervisor, LeavesWhatIsOnlyToBeCreatedAlone) {
+  Supervised s(project_of({"db", "web"}));
+  s.up();
+  s.up({.services = {"web"}, .force_recreate = true, .no_deps = true, .no_start = true});
+  s.timers.advance(std::chrono::minutes(5));
+  EXPECT_EQ(s.engine.names(),
+            (std::vector<std::string>{"demo-db-1 running", "demo-web-1 created"}));
+  EXPECT_EQ(s.stored, 1);
+  s.verb(Verb::kStart);
+  s.engine.remove_container("demo-web-1");
+  s.timers.advance(seconds(1));
+  EXPECT_EQ(s.engine.names(),
+            (std::vector<std::string>{"demo-db-1 running", "demo-web-1 running"}));
+}
+
 TEST(Supervisor, LeavesExitedContainersAndDoneJobsAlone) {
   Supervised s(project_of({"job"}));
   s.up();
