@@ -1,6 +1,8 @@
 #include "engine/state_store.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
@@ -80,6 +82,9 @@ Result<std::unique_ptr<StateStore>> StateStore::open(const std::filesystem::path
     lock = lock_file(file.string() + ".lock", false);
   }
   impl->lock = TRY(std::move(lock));
+  // It holds what people keep secret. SQLite gives its other files the mode of this one.
+  const Fd made = TRY(open_fd(file, O_WRONLY | O_CREAT, 0600));
+  if (::fchmod(made.get(), 0600) != 0) return Error::os(errno, file.string());
   sqlite3* db = nullptr;
   const int rc = sqlite3_open_v2(
       file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);

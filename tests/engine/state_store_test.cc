@@ -36,6 +36,16 @@ TEST_F(StateStoreTest, KeepsDocumentsByKindAndKeyAcrossOpens) {
   EXPECT_EQ(rows->front(), (std::pair<std::string, std::string>("a", "{\"x\":2}")));
 }
 
+TEST_F(StateStoreTest, IsForItsOwnerAlone) {
+  const auto store = StateStore::open(dir_ / "state.db");
+  ASSERT_TRUE(store.ok());
+  for (const auto& file : std::filesystem::directory_iterator(dir_)) {
+    EXPECT_EQ(file.status().permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
+        << file.path();
+  }
+}
+
 TEST_F(StateStoreTest, BelongsToOneEngineAtATime) {
   auto first = StateStore::open(dir_ / "state.db");
   ASSERT_TRUE(first.ok());
