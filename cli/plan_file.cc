@@ -130,8 +130,8 @@ Result<std::vector<HistoryRow>> parse_history(const std::string& document) {
 std::string plan_document(const ProjectRequest& request, const std::string& plan_json) {
   json out{{"stack_plan", kFormat}, {"name", request.scope.name}};
   const json body = json::parse(project_request_body(request, false), nullptr, false);
-  for (const char* key :
-       {"project", "working_dir", "config_files", "environment_files", "options"}) {
+  for (const char* key : {"project", "working_dir", "config_files", "environment_files",
+                          "disabled_services", "options"}) {
     if (body.contains(key)) out[key] = body.at(key);
   }
   out["plan"] = json::parse(plan_json, nullptr, false);
@@ -163,6 +163,7 @@ Result<PlanFile> read_plan_file(const std::string& path) {
   file.working_dir = text(document, "working_dir");
   file.config_files = texts(document, "config_files");
   file.environment_files = texts(document, "environment_files");
+  file.disabled_services = texts(document, "disabled_services");
   file.options_json = document.value("options", json::object()).dump();
   file.fingerprint = text(document.at("plan"), "fingerprint");
   if (file.name.empty() || file.fingerprint.empty())

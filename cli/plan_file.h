@@ -54,7 +54,8 @@ struct PlanFile {
   std::string working_dir;
   std::vector<std::string> config_files;
   std::vector<std::string> environment_files;
-  std::string options_json;  // as they were
+  std::vector<std::string> disabled_services;  // of profiles that were not active: no orphans
+  std::string options_json;                    // as they were
   std::string fingerprint;
 };
 // As the engine takes them for exactly this plan.

@@ -36,6 +36,10 @@ std::string project_request_body(const ProjectRequest& request, bool dry_run) {
     body.add("working_dir", project->working_dir);
     body.add("config_files", project->config_files);
     body.add("environment_files", project->environment_files);
+    std::vector<std::string> disabled;
+    for (const auto& [name, service] : project->disabled_services) disabled.push_back(name);
+    body.add("disabled_services", disabled);
+    body.add("environment", compose::environment_of_files(*project));
   }
   if (!request.project_json.empty())
     body.add_json("project", request.project_json).add("working_dir", request.working_dir);

@@ -102,6 +102,7 @@ Result<int> up_as_planned(Context& context, const Arguments& args) {
   project->working_dir = file.working_dir;
   project->config_files = file.config_files;
   project->environment_files = file.environment_files;
+  for (const std::string& name : file.disabled_services) project->disabled_services[name] = {};
   ProjectRequest request;
   request.verb = "up";
   request.title = "Running";
@@ -139,6 +140,7 @@ Result<int> up(Context& context, const Arguments& args) {
 Result<int> create(Context& context, const Arguments& args) {
   TRY(check_up_flags(args));
   const compose::Project* project = TRY(context.project(args.positional));
+  if (project->services.empty()) return 0;  // as Docker Compose, which has `up` alone fail
   TRY(check_services(*project, args.positional));
   ProjectRequest request;
   request.verb = "up";

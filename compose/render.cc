@@ -55,4 +55,15 @@ Result<Project> load_canonical(std::string_view json) {
   return project;
 }
 
+StringMap environment_of_files(const Project& project) {
+  StringMap used;
+  for (const auto* sources : {&project.configs, &project.secrets}) {
+    for (const auto& [name, source] : *sources) {
+      const auto value = project.environment.find(source.environment);
+      if (value != project.environment.end()) used.insert(*value);
+    }
+  }
+  return used;
+}
+
 }  // namespace stack::compose

@@ -13,5 +13,8 @@ std::string to_json(const Project& project);  // indented by two, newline at the
 // What Docker Compose prints for `config --format json`, which leaves some of the project out.
 std::string to_docker_json(const Project& project);
 std::string to_yaml(const Project& project);
+// The variables that configs and secrets take their text from, as far as they are set: they are not
+// in the document.
+StringMap environment_of_files(const Project& project);
 
 }  // namespace stack::compose

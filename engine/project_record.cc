@@ -25,7 +25,8 @@ json project_record(const compose::Project& project) {
   return {{"project", compose::to_json(project)},
           {"working_dir", project.working_dir},
           {"config_files", project.config_files},
-          {"environment_files", project.environment_files}};
+          {"environment_files", project.environment_files},
+          {"environment", compose::environment_of_files(project)}};
 }
 
 Result<compose::Project> parse_project_record(const json& record) {
@@ -34,6 +35,7 @@ Result<compose::Project> parse_project_record(const json& record) {
   project.working_dir = record.value("working_dir", "");
   project.config_files = strings(record, "config_files");
   project.environment_files = strings(record, "environment_files");
+  project.environment = record.value("environment", std::map<std::string, std::string>{});
   return project;
 }
 

@@ -67,8 +67,7 @@ Status add_files(const compose::Project& project,
       return Error::not_found(fmt::format("undefined {} {}", kind, reference.source));
     const compose::FileSource& source = it->second;
     if (source.external)
-      return Error::at(source.where,
-                       fmt::format("unsupported external {} {}", kind, reference.source));
+      return Error::invalid(fmt::format("unsupported external {} {}", kind, reference.source));
     MountConfig mount;
     mount.type = "bind";
     mount.read_only = true;
@@ -84,8 +83,7 @@ Status add_files(const compose::Project& project,
       if (!source.environment.empty()) {
         const auto value = project.environment.find(source.environment);
         if (value == project.environment.end()) {
-          return Error::at(
-              source.where,
+          return Error::invalid(
               fmt::format("environment variable \"{}\" required by {} \"{}\" is not set",
                           source.environment, kind, source.name));
         }

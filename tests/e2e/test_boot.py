@@ -69,6 +69,27 @@ class Boot(EndToEnd):
         self.machine.kill("stackd")
         self.assertEqual(self.states(project)["stubborn"], "exited")
 
+    def test_texts_of_configs_and_secrets_come_back(self):
+        text = """
+            services:
+              web:
+                image: busybox
+                command: sleep 1000
+                stop_signal: SIGKILL
+                restart: always
+                configs: [text]
+                secrets: [word]
+            configs: {{text: {{content: "{text}"}}}}
+            secrets: {{word: {{environment: WORD}}}}
+        """
+        project = self.project("texts", text.format(text="first"), files={".env": "WORD=hush"})
+        project("up", "-d")
+        project.edit(text.format(text="second"))
+        project("up", "-d")
+        self.reboot()
+        eventually(lambda: self.states(project) == {"web": "running"}, 10)
+        self.assertEqual(project.run_in("web", "cat", "/text", "/run/secrets/word").out, "secondhush")
+
     def test_enable_and_disable(self):
         first, second = (self.project(name, "services: {web: {image: busybox, command: sleep 1000, restart: always, "
                                             "stop_signal: SIGKILL}}") for name in ("first", "second"))
