@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "cli/up_call.h"
 #include "cli/watch_actions.h"
+#include "compose/loader.h"
 #include "compose/project.h"
 
 namespace stack::cli {
@@ -22,6 +23,22 @@ namespace {
 constexpr std::chrono::milliseconds kStep{100};
 
 // Which services' output is shown.
+// What is not brought up has no exit code to wait for.
+Status check_exit_code_from(const Arguments& args, const compose::Project& project) {
+  const std::string from = args.text("exit-code-from");
+  if (from.empty()) return ok_status();
+  if (!project.services.contains(from))
+    return Error::not_found(fmt::format("no such service: {}: not found", from));
+  const auto& named = args.positional;
+  if (named.empty() || std::find(named.begin(), named.end(), from) != named.end())
+    return ok_status();
+  compose::Project started = project;
+  compose::select_services(started, named);
+  if (!args.on("no-deps") && started.services.contains(from)) return ok_status();
+  return Error::not_found(fmt::format("no such service: {}: disabled", from))
+      .fix("It is neither named nor a dependency of what is: name it as well.");
+}
+
 Result<std::set<std::string>> attach_set(const Arguments& args, const compose::Project& project) {
   std::set<std::string> out;
   const auto wanted = args.list("attach");
@@ -158,10 +175,7 @@ Result<int> attached_up(Context& context, const Arguments& args, ProjectRequest 
   std::shared_ptr<const compose::Project> holder;
   const compose::Project& project = *request.scope.project;
   const std::set<std::string> shown = TRY(attach_set(args, project));
-  if (const std::string from = args.text("exit-code-from");
-      !from.empty() && !project.services.contains(from)) {
-    return Error::not_found(fmt::format("no such service: {}: not found", from));
-  }
+  TRY(check_exit_code_from(args, project));
   const Engine* engine = TRY(context.engine());
   SignalWatch signals = TRY(SignalWatch::watch({SIGINT, SIGTERM}));
   AttachedSession session(context, *engine, args, request, signals);

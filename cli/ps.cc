@@ -49,6 +49,7 @@ Result<int> ps(Context& context, const Arguments& args) {
   const ProjectScope scope = TRY(context.scope(args.positional));
   const bool all = args.on("all") || !wanted.empty();
   auto containers = TRY(project_containers(context, scope, args.positional, all));
+  if (!all) std::erase_if(containers, [](const Container& c) { return c.one_off(); });
   if (!args.on("orphans") && scope.project != nullptr) {
     std::erase_if(containers, [&scope](const Container& c) {
       return !scope.project->services.contains(c.service());

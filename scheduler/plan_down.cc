@@ -39,6 +39,10 @@ class DownPlanner {
     remove_networks();
     if (options_.volumes) remove_volumes();
     remove_images();
+    if (builder_.plan().empty()) {
+      builder_.plan().warnings.push_back(
+          fmt::format("No resource found to remove for project \"{}\".", project_.name));
+    }
     return builder_.take();
   }
 

@@ -27,8 +27,6 @@ Result<int> UpPlanner::scale_of(const compose::Service& service) const {
   int scale = 1;
   if (const auto chosen = options_.scale.find(service.name); chosen != options_.scale.end()) {
     scale = chosen->second;
-  } else if (service.deploy && service.deploy->mode == "global") {
-    scale = 1;
   } else if (service.scale) {
     scale = *service.scale;
   } else if (service.deploy && service.deploy->replicas) {

@@ -63,8 +63,12 @@ class VerbPlanner {
                           : service.deploy && service.deploy->replicas ? *service.deploy->replicas
                                                                        : 1;
         if (scale == 0 || service.provider) continue;
-        return Error::not_found(fmt::format("service \"{}\" has no container to start", name))
-            .fix("Create it with `stack up " + name + "`.");
+        const std::string text = fmt::format("service \"{}\" has no container to start", name);
+        // As Docker Compose has it, what is there is enough.
+        if (inventory_.replicas.empty())
+          return Error::not_found(text).fix("Create it with `stack up " + name + "`.");
+        if (!options_.services.empty()) builder_.plan().warnings.push_back(text);
+        continue;
       }
       std::vector<int> after = conditions(name, false);
       for (const ObservedContainer* c : containers) {

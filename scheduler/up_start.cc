@@ -22,7 +22,7 @@ int UpPlanner::await(const std::string& service, Condition condition, bool requi
       if (replica.observed != nullptr) replicas.push_back(replica.observed);
     }
     met = evaluate(condition, service, replicas).state == Verdict::State::kMet;
-    if (met && condition != Condition::kStarted && condition != Condition::kRunningOrHealthy) {
+    if (met && condition != Condition::kStarted) {
       const char* word = condition == Condition::kCompleted ? "Exited" : "Healthy";
       for (const ObservedContainer* c : replicas) {
         builder_.plan().kept.push_back(

@@ -1,5 +1,5 @@
 """up brings the declared state about and nothing else; down takes it away."""
-from harness import EndToEnd, eventually, firewall, links, processes
+from harness import EndToEnd, always, eventually, firewall, links, processes
 
 TWO = """
     services:
@@ -144,3 +144,72 @@ class Converge(EndToEnd):
         project("up", "-d")
         project("down", "-v")
         eventually(lambda: not processes(), 30, "the engine leaves by itself")
+
+    def test_container_removed_by_itself_stays_away_until_the_next_up(self):
+        project = self.project("byhand", TWO.format(colour="red"))
+        project("up", "-d")
+        self.machine.remove("byhand-db-1")
+        always(lambda: set(project.ids()) == {"byhand-web-1"}, 1, "whoever removes it does not want it back")
+        self.assertEqual(project("start").code, 0)
+        project("up", "-d")
+        self.assertEqual(set(project.ids()), {"byhand-db-1", "byhand-web-1"})
+
+    def test_up_while_a_container_is_removed(self):
+        """Whoever waits for a turn at a container that goes meanwhile is answered."""
+        project = self.project("meanwhile", TWO.format(colour="red").replace("init: true", "stop_grace_period: 1s"))
+        project("up", "-d")
+        stop = project.start("stop")
+        self.machine.remove("meanwhile-db-1")
+        project("up", "-d", timeout=20)
+        stop.communicate(timeout=20)
+        eventually(lambda: set(project.ids()) == {"meanwhile-db-1", "meanwhile-web-1"}, 5)
+
+    def test_scaled_to_none_stays_so(self):
+        project = self.project("none", TWO.format(colour="red"))
+        project("up", "-d", "--scale", "web=2")
+        project("up", "-d", "--scale", "web=0")
+        always(lambda: set(project.ids()) == {"none-db-1"}, 1)
+        self.machine.kill("stackd")
+        self.machine.wake()
+        always(lambda: set(project.ids()) == {"none-db-1"}, 1)
+
+    def test_created_is_not_started_by_itself(self):
+        project = self.project("made", TWO.format(colour="red"))
+        project("up", "-d")
+        project.edit(TWO.format(colour="blue"))
+        project("create")
+        states = {"web": "created", "db": "running"}
+        always(lambda: {row["Service"]: row["State"] for row in project.ps()} == states, 1)
+        project("start")
+        self.assertEqual(project.run_in("web", "sh", "-c", "echo $COLOUR").out, "blue\n")
+
+    def test_service_of_another_profile_is_no_orphan(self):
+        project = self.project("profile", """
+            services:
+              web: {image: busybox, command: sleep 1000, init: true}
+              more: {image: busybox, command: sleep 1000, init: true, profiles: [more]}
+        """)
+        project("--profile", "more", "up", "-d")
+        self.assertNotIn("orphan", project("up", "-d").err)
+        self.assertEqual(set(project.ids()), {"profile-web-1", "profile-more-1"})
+
+    def test_exit_code_of_a_service_that_is_not_brought_up(self):
+        project = self.project("other", TWO.format(colour="red"))
+        failed = project("up", "--exit-code-from", "db", "web", code=1, timeout=20)
+        self.assertIn("no such service: db: disabled", failed.err)
+
+    def test_kill_is_over_when_it_has_ended(self):
+        project = self.project("killed", TWO.format(colour="red"))
+        project("up", "-d")
+        project("kill")
+        self.assertEqual({row["State"] for row in project.ps()}, {"exited"})
+
+    def test_jobs_are_hidden_and_survive_down(self):
+        project = self.project("oneoff", TWO.format(colour="red"))
+        project("up", "-d", "db")
+        project("run", "-d", "web", "sleep", "1000")
+        shown = project("ps", "--format", "{{.Service}}").out.split()
+        self.assertEqual(shown, ["db"])
+        self.assertEqual(len(project.ps()), 2)
+        project("down")
+        self.assertEqual([row["Service"] for row in project.ps()], ["web"])

@@ -38,7 +38,8 @@ TEST(PlanDown, DependentsFirstThenNetworksAndVolumes) {
 
 TEST(PlanDown, NothingThereIsNothingToDo) {
   const auto project = web_on_db();
-  EXPECT_EQ(text_of(plan_down(project, {}, {.volumes = true})), "");
+  EXPECT_EQ(text_of(plan_down(project, {}, {.volumes = true})),
+            "! No resource found to remove for project \"demo\".\n");
 }
 
 TEST(PlanDown, OneServiceOnly) {
@@ -109,6 +110,11 @@ TEST(PlanVerb, StartTakesDependenciesAlongAndNeedsContainers) {
             "#2 start container demo-web-1 because it is exited after #1\n");
   EXPECT_EQ(text_of(plan_verb(Verb::kStart, project, {}, {})),
             "error: service \"db\" has no container to start\n");
+  std::erase_if(observed.containers, [](const auto& c) { return c.service == "db"; });
+  EXPECT_EQ(text_of(plan_verb(Verb::kStart, project, observed, {})),
+            "#1 start container demo-web-1 because it is exited\n");
+  EXPECT_EQ(text_of(plan_verb(Verb::kStart, project, observed, {.services = {"db"}})),
+            "! service \"db\" has no container to start\n");
 }
 
 TEST(PlanVerb, RestartTakesAlongWhoAskedForIt) {
