@@ -51,7 +51,8 @@ def comparable(text, command):
         text = "".join(sorted(text.splitlines(True)))  # Docker Compose prints them in any order
     if "--environment" in command.arguments:
         # What the shell and the client add to the environment is not of interest.
-        text = "".join(line for line in sorted(text.splitlines(True)) if not line.startswith(("PWD=", "SHLVL=", "_=", "OLDPWD=")))
+        added = ("PWD=", "SHLVL=", "_=", "OLDPWD=", "GOGC=", "GOMAXPROCS=")
+        text = "".join(line for line in sorted(text.splitlines(True)) if not line.startswith(added))
     return text
 
 
