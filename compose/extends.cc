@@ -83,7 +83,8 @@ void ModelLoader::extend(Services& in, Entry& service, std::vector<Visit>& visit
   Node result = base->service->value;
   if (!result.is_map()) result = Node::map(result.place);
   if (base->other_file) {
-    resolve_service_paths(result, base->in->scope.directory, home_of(*in.scope.environment));
+    resolve_service_paths(result, path_base(base->in->scope.directory, in.scope),
+                          home_of(*in.scope.environment));
   }
   erase_marked(result, service.key, in.marks, report_);
   result.place = service.value.place;

@@ -98,4 +98,10 @@ void to_words(Node* n, const std::string& path, Report& report) {
   *n = std::move(list);
 }
 
+void null_empty_lists(Node& n) {
+  if (n.is_list() && n.items.empty()) n = Node::null(n.place);
+  for (Node& i : n.items) null_empty_lists(i);
+  for (Entry& e : n.entries) null_empty_lists(e.value);
+}
+
 }  // namespace stack::compose

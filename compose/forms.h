@@ -34,6 +34,9 @@ void to_string(Node& n);
 void values_to_strings(Node* n);
 void items_to_strings(Node* n);
 
+// All of a tree, as Docker Compose's JSON has those that came from the file and were not changed.
+void null_empty_lists(Node& n);
+
 // Calls f for each map of a top-level section ("services", "networks", ...), with `path` at it.
 template <typename F>
 void each_object(Node& root, Path& path, std::string_view kind, const F& f) {

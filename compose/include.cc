@@ -70,8 +70,18 @@ void ModelLoader::include_one(Node& document, Node item, const Scope& scope) {
     opened.push_back(open((*files)[i], chain, paths->items[i].place));
   }
   Node included = merge(std::move(opened), directory, *environment);
-  resolve_paths(included, directory, home_of(*environment));
+  resolve_paths(included, included_base(given, directory, scope), home_of(*environment));
   import(document, std::move(included), item);
+}
+
+// What the paths of an included project stand under. As Docker Compose has it, a project directory
+// that is none stands for the one that it is in.
+std::string ModelLoader::included_base(const Node* given, const std::string& directory,
+                                       const Scope& scope) const {
+  if (given == nullptr) return path_base(directory, scope);
+  if (given->text.starts_with('/')) return directory;
+  const bool there = options_.file_kind(directory) == FileKind::kDirectory;
+  return path_base(there ? directory : directory_of(directory), scope);
 }
 
 // Absolute; nothing, reported, when one is missing or on the way here already.

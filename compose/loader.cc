@@ -13,6 +13,7 @@
 #include "compose/interpolate.h"
 #include "compose/json.h"
 #include "compose/lint.h"
+#include "compose/merge.h"
 #include "compose/model_loader.h"
 #include "compose/normalize.h"
 #include "compose/paths.h"
@@ -81,7 +82,6 @@ class Loading {
   std::variant<Node, LoadErrors> document() {
     std::vector<ModelLoader::File> files = open_files();
     Project named;
-    if (report_.failed()) return report_.take();
     set_name(named, files);
     Node root = models_.merge(std::move(files), found_.directory, found_.environment);
     complete(named.name, root);
@@ -244,6 +244,7 @@ std::variant<std::string, LoadErrors> load_document(const LoadOptions& options, 
   if (auto* errors = std::get_if<LoadErrors>(&root)) return std::move(*errors);
   Node& document = std::get<Node>(root);
   sort_keys(document);
+  if (format == Format::kJson) null_empty_lists_of_model(document, options.normalize);
   return format == Format::kJson ? print_json(document, 2) + "\n" : print_yaml(document);
 }
 

@@ -35,4 +35,8 @@ void merge_service(Node& base, Node over, std::string_view name, Report& report)
 // Of list items with the same key the last stays, at the place of the first.
 void deduplicate(Node& model, Report& report);
 
+// As Docker Compose's JSON has them: an empty list is null, but for those that it has looked at
+// (deduplicate) and not changed since.
+void null_empty_lists_of_model(Node& model, bool normalized);
+
 }  // namespace stack::compose

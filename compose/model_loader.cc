@@ -48,7 +48,7 @@ ModelLoader::File ModelLoader::open(const std::string& path, std::vector<std::st
       sources_.add(path == "-" ? "<stdin>" : path, std::move(text).value(), std::move(chain));
   const Report::Pass pass(report_, "yaml");
   const std::size_t before = report_.error_count();
-  file.documents = parse_yaml(sources_.file(file.number)->text, file.number, report_);
+  file.documents = parse_yaml(file.number, report_);
   if (report_.error_count() != before) report_.damage("");
   return file;
 }
@@ -62,6 +62,10 @@ const Node* ModelLoader::project_name(const std::vector<File>& files) {
     }
   }
   return name;
+}
+
+std::string ModelLoader::path_base(const std::string& directory, const Scope& scope) const {
+  return options_.resolve_paths ? directory : relative_path(directory, scope.directory);
 }
 
 void ModelLoader::drop_version(Node& model) {

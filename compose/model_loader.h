@@ -45,6 +45,10 @@ class ModelLoader {
     const StringMap* environment = nullptr;
   };
 
+  // Where the paths of a file in `directory` go when a file in `scope` takes them over: relative to
+  // that one when paths are not to be resolved.
+  std::string path_base(const std::string& directory, const Scope& scope) const;
+
   // Reads one document into the model: interpolation, extends, include, merge, validation, long
   // forms. What is wrong is reported and left out, so that the rest can be looked at, too.
   void add(Node& model, Node document, const std::string& path, const Scope& scope);
@@ -99,6 +103,8 @@ class ModelLoader {
   // include.cc
   void include(Node& document, const Scope& scope);
   void include_one(Node& document, Node item, const Scope& scope);
+  std::string included_base(const Node* given, const std::string& directory,
+                            const Scope& scope) const;
   std::optional<std::vector<std::string>> included_files(const Node& paths, const Scope& scope);
   std::optional<StringMap> included_environment(const Node& item, const std::string& directory,
                                                 const Scope& scope);

@@ -22,6 +22,10 @@ std::string directory_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+std::string relative_path(const std::string& path, const std::string& base) {
+  return std::filesystem::path(path).lexically_relative(base).string();
+}
+
 namespace {
 
 class Resolver {

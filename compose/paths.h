@@ -11,6 +11,8 @@ namespace stack::compose {
 // "/a/b/../c" -> "/a/c"; a trailing slash goes. A relative path is put under `base`.
 std::string join_path(const std::string& base, const std::string& path);
 std::string directory_of(const std::string& path);
+// How `path` is written under `base`, both absolute: "../other".
+std::string relative_path(const std::string& path, const std::string& base);
 
 // Makes the paths in canonical services, volumes, configs and secrets absolute: relative ones are
 // put under `directory`, "~" is `home`.

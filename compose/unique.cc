@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "compose/canonical.h"
+#include "compose/forms.h"
 #include "compose/merge.h"
 #include "compose/path.h"
 #include "compose/trace.h"
@@ -128,38 +129,34 @@ const Table& service_network_lists() {
   return table;
 }
 
+// Calls f for each map that has such lists, with their table.
+template <typename F>
+void each_map_of_lists(Node& root, Path& path, const F& f) {
+  each_object(root, path, "services", [&](Node& service) {
+    f(service, service_lists());
+    for (Entry& e : service.entries) {
+      if (!e.value.is_map()) continue;
+      const auto step = path.enter(e.key);
+      f(e.value, lists_in(e.key));
+      if (e.key != "networks") continue;
+      for (Entry& network : e.value.entries) {
+        const auto inner = path.enter(network.key);
+        f(network.value, service_network_lists());
+      }
+    }
+  });
+  each_object(root, path, "networks", [&](Node& n) { f(n, network_lists()); });
+}
+
 class Deduplicator {
  public:
   explicit Deduplicator(Report& report) : report_(report) {}
 
   void model(Node& root) {
-    each(root.find("services"), "services", [&](Node& service) {
-      lists(service, service_lists());
-      for (Entry& e : service.entries) {
-        if (!e.value.is_map()) continue;
-        const auto step = path_.enter(e.key);
-        lists(e.value, lists_in(e.key));
-        if (e.key != "networks") continue;
-        for (Entry& network : e.value.entries) {
-          const auto inner = path_.enter(network.key);
-          lists(network.value, service_network_lists());
-        }
-      }
-    });
-    each(root.find("networks"), "networks", [&](Node& n) { lists(n, network_lists()); });
+    each_map_of_lists(root, path_, [&](Node& map, const Table& table) { lists(map, table); });
   }
 
  private:
-  template <typename F>
-  void each(Node* objects, std::string_view kind, const F& f) {
-    if (objects == nullptr) return;
-    const auto step = path_.enter(kind);
-    for (Entry& e : objects->entries) {
-      const auto inner = path_.enter(e.key);
-      f(e.value);
-    }
-  }
-
   void lists(Node& map, const Table& table) {
     if (table.empty()) return;
     for (Entry& e : map.entries) {
@@ -201,6 +198,21 @@ class Deduplicator {
 };
 
 }  // namespace
+
+void null_empty_lists_of_model(Node& model, bool normalized) {
+  std::vector<Node*> kept;
+  Path path;
+  each_map_of_lists(model, path, [&](Node& map, const Table& table) {
+    for (Entry& e : map.entries) {
+      const bool changed = normalized && e.key == "environment";
+      if (e.value.is_list() && e.value.items.empty() && table.contains(e.key) && !changed) {
+        kept.push_back(&e.value);
+      }
+    }
+  });
+  null_empty_lists(model);
+  for (Node* list : kept) *list = Node::list(list->place);
+}
 
 void deduplicate(Node& model, Report& report) {
   const Report::Pass pass(report, "bad-value");

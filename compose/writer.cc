@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "compose/fields.h"
+#include "compose/forms.h"
 #include "compose/json.h"
 #include "compose/scalar.h"
 #include "compose/units.h"
@@ -37,7 +38,10 @@ void escape_all(Node& n) {
 
 class Writer {
  public:
-  Writer(Node& out, Style style) : out_(out), style_(style) { out_.kind = Node::Kind::kMap; }
+  Writer(Node& out, Style style) : out_(out), style_(style) {
+    out_.kind = Node::Kind::kMap;
+    out_.entries.reserve(8);
+  }
 
   template <typename T>
   void operator()(const char* key, const T& value) {
@@ -117,6 +121,7 @@ class Writer {
       if (!value.ok()) continue;
       if (style_ == Style::kModel) escape_all(*value);
       if (style_ == Style::kYaml) sort_keys(*value);
+      if (style_ == Style::kJson) null_empty_lists(*value);
       put(name.c_str(), std::move(value).value());
     }
   }

@@ -1,6 +1,6 @@
 // YAML text to positioned trees, one a document. Aliases and merge keys are resolved; duplicate
 // keys, keys that are not strings, undefined and self-containing aliases, and aliases that multiply
-// beyond a bound are errors. yaml-cpp stays inside.
+// beyond a bound are errors. After an error the next document is read. yaml-cpp stays inside.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace stack::compose {
 
-// `file` is the number of the text in `sources`. Empty documents are left out.
-std::vector<Node> parse_yaml(const std::string& text, std::int32_t file, Report& report);
+// `file` is the number of the text in the report's sources. Empty documents are left out.
+std::vector<Node> parse_yaml(std::int32_t file, Report& report);
 
 }  // namespace stack::compose

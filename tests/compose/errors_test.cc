@@ -164,6 +164,26 @@ TEST(Errors, AnImportedServiceThatExistsIsAConflict) {
                         "include /proj/compose.yaml"));
 }
 
+TEST(Errors, AnErrorInOneDocumentOrFileLeavesTheOthers) {
+  LoadOptions options = options_for({{"a.yaml",
+                                      "services:\n  a: {image: [}\n"
+                                      "---\nservices:\n  b: {image: x, imge: y}\n"
+                                      "---\nservices: *none\n"
+                                      "--- # the last\nservices:\n  c: {image: x, tty: maybe}\n"},
+                                     {"b.yaml", "services:\n\td: {}\n"},
+                                     {"c.yaml", "services:\n  e: {image: x, ports: [a]}\n"}});
+  options.files = {"a.yaml", "b.yaml", "c.yaml"};
+  const std::string errors = errors_of(options);
+  for (const char* where :
+       {"a.yaml:2:", "a.yaml:5:", "a.yaml:7:", "a.yaml:10:", "b.yaml:2:", "c.yaml:2:"}) {
+    EXPECT_THAT(errors, HasSubstr(std::string("/proj/") + where));
+  }
+  options.interpolate = false;
+  const auto document = load_document(options, Format::kYaml);
+  ASSERT_TRUE(std::holds_alternative<LoadErrors>(document));
+  EXPECT_GE(std::get<LoadErrors>(document).size(), 5U);
+}
+
 TEST(Warnings, AnAttributeWithoutEffectIsNamedWithItsPlace) {
   const LoadResult r = loaded("services:\n  a:\n    image: x\n    gpus: all\n");
   ASSERT_EQ(r.warnings.size(), 1U);
@@ -172,6 +192,28 @@ TEST(Warnings, AnAttributeWithoutEffectIsNamedWithItsPlace) {
       "/proj/compose.yaml:4:5: warning: services.a.gpus is not supported yet and has no effect\n"
       "      gpus: all\n"
       "      ^~~~");
+}
+
+TEST(Warnings, WhatTheEngineDoesOrNobodyAsksForIsNotNamed) {
+  const LoadResult r = loaded(
+      "services:\n  a:\n    image: x\n    runtime: runc\n    use_api_socket: false\n"
+      "    deploy:\n      update_config: {order: start-first}\n"
+      "      rollback_config: {parallelism: 1}\n"
+      "      restart_policy: {delay: 1s, window: 1m}\n"
+      "    develop: {watch: [{path: ., action: rebuild}]}\n"
+      "    build: {context: ., privileged: true, entitlements: [network.host], sbom: false}\n"
+      "  p: {provider: {type: x}}\n");
+  EXPECT_TRUE(r.warnings.empty()) << render(r.warnings, Diagnostic::Severity::kWarning);
+}
+
+TEST(Warnings, ABuildSaysWhatItLeavesOut) {
+  const LoadResult r = loaded(
+      "services:\n  a:\n    build:\n      context: .\n      platforms: [linux/amd64]\n"
+      "      cache_from: [x]\n      sbom: true\n");
+  const std::string all = render(r.warnings, Diagnostic::Severity::kWarning);
+  for (const char* key : {"platforms", "cache_from", "sbom"}) {
+    EXPECT_THAT(all, HasSubstr(std::string("services.a.build.") + key + " is not supported"));
+  }
 }
 
 }  // namespace

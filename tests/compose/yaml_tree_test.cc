@@ -16,7 +16,7 @@ Parsed parse(const std::string& text) {
   Sources sources;
   const std::int32_t file = sources.add("f.yaml", text);
   Report report(sources);
-  const std::vector<Node> documents = parse_yaml(text, file, report);
+  const std::vector<Node> documents = parse_yaml(file, report);
   Parsed p;
   if (!documents.empty()) p.json = print_json(documents[0]);
   const std::vector<Diagnostic> errors = report.take();
@@ -37,7 +37,7 @@ TEST(YamlTree, PlacesAreThoseOfTheText) {
   Sources sources;
   const std::int32_t file = sources.add("f.yaml", text);
   Report report(sources);
-  const std::vector<Node> documents = parse_yaml(text, file, report);
+  const std::vector<Node> documents = parse_yaml(file, report);
   const Node& y = documents[0].find("a")->find("b")->items[1];
   EXPECT_EQ(y.place.line, 2);
   EXPECT_EQ(y.place.column, 11);
@@ -47,7 +47,7 @@ TEST(YamlTree, TagsOfMergingAreKept) {
   const std::string text = "a: !reset null\nb: !override [1]\nc: !!str 1\n";
   Sources sources;
   Report report(sources);
-  const std::vector<Node> d = parse_yaml(text, sources.add("f", text), report);
+  const std::vector<Node> d = parse_yaml(sources.add("f", text), report);
   EXPECT_EQ(d[0].find("a")->tag, Node::Tag::kReset);
   EXPECT_EQ(d[0].find("b")->tag, Node::Tag::kOverride);
   EXPECT_TRUE(d[0].find("c")->is_string());

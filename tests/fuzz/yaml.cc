@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Sources sources;
   const std::int32_t file = sources.add("f.yaml", text);
   Report report(sources);
-  const std::vector<Node> documents = parse_yaml(text, file, report);
+  const std::vector<Node> documents = parse_yaml(file, report);
   (void)to_json(report.take());
   if (report.failed()) return 0;
   for (const Node& document : documents) {
