@@ -247,7 +247,7 @@ class Validator {
 
   void check(Node& node, const std::string& name) {
     for (const Check& c : kChecks) {
-      if (c.name != name || c.good(node.text) || node.text.find('$') != std::string::npos) continue;
+      if (c.name != name || c.good(node.text)) continue;
       report_.error(node.place,
                     fmt::format("{} '{}' does not match pattern '{}'", path_.plain_text(),
                                 node.text, c.pattern),
@@ -295,7 +295,6 @@ class Validator {
 
   void choice(Node& node, const std::vector<std::string>& choices) {
     if (std::find(choices.begin(), choices.end(), node.text) != choices.end()) return;
-    if (node.text.find('$') != std::string::npos) return;  // not interpolated
     std::string list;
     for (const std::string& c : choices) list += (list.empty() ? "'" : ", '") + c + "'";
     report_.error(node.place,
