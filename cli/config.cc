@@ -165,14 +165,17 @@ constexpr Aspect kAspects[] = {
      }},
 };
 
-Result<compose::Project> load(Context& context, const compose::LoadOptions& options) {
+// The project; the services that are named alone are one of their own, in `selected`.
+Result<const compose::Project*> load(Context& context, const compose::LoadOptions& options,
+                                     compose::Project& selected) {
   compose::LoadOptions all = options;
   all.all_resources = options.all_resources || !options.services.empty();
-  compose::Project project = *TRY(context.load(all));
+  const compose::Project* project = TRY(context.load(all));
   if (options.services.empty()) return project;
-  TRY(check_services(project, options.services));
-  compose::select_services(project, options.services);
-  return project;
+  TRY(check_services(*project, options.services));
+  selected = *project;
+  compose::select_services(selected, options.services);
+  return &selected;
 }
 
 DigestLookup digests(Context& context) {
@@ -219,10 +222,15 @@ Result<std::string> whole(Context& context, const Arguments& args,
     if (const auto* errors = std::get_if<compose::LoadErrors>(&document)) return rendered(*errors);
     return std::get<std::string>(std::move(document));
   }
-  compose::Project project = TRY(load(context, options));
-  if (resolve) TRY(pin_images(project, digests(context)));
-  if (lock) project = images_only(project);
-  return json ? compose::to_docker_json(project) + '\n' : compose::to_yaml(project);
+  compose::Project own;
+  const compose::Project* project = TRY(load(context, options, own));
+  if (resolve) {
+    if (project != &own) own = *project;
+    TRY(pin_images(own, digests(context)));
+    if (lock) own = images_only(own);
+    project = &own;
+  }
+  return json ? compose::to_docker_json(*project) + '\n' : compose::to_yaml(*project);
 }
 
 // Everything that there is to say about the files, on standard output; 1 when they have errors.
@@ -264,14 +272,14 @@ Result<int> config(Context& context, const Arguments& args) {
   for (const Aspect& aspect : kAspects) {
     if (!args.on(aspect.flag)) continue;
     if (!aspect.of_named) options.services.clear();
-    const compose::Project project = TRY(load(context, options));
-    print(aspect.text(project));
+    compose::Project selected;
+    print(aspect.text(*TRY(load(context, options, selected))));
     return 0;
   }
   if (args.given("hash")) {
     options.services.clear();
-    const compose::Project project = TRY(load(context, options));
-    print(TRY(hashes(project, args.text("hash"))));
+    const compose::Project* project = TRY(context.load(options));
+    print(TRY(hashes(*project, args.text("hash"))));
     return 0;
   }
   if (args.on("variables")) {

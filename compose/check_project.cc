@@ -107,21 +107,19 @@ class ProjectChecker {
   // Two mounts on one target, also volumes against tmpfs.
   void check_targets(const Service& s) {
     std::map<std::string, std::string> seen;
-    const auto add = [&](const std::string& target, std::string at, Place place) {
+    const auto add = [&](const std::string& target, const char* list, std::size_t i,
+                         const std::string& item) {
+      std::string at = fmt::format("services.{}.{}[{}]", s.name, list, i);
       const auto [there, inserted] = seen.emplace(target, at);
       if (inserted) return;
-      report_.error(place,
+      report_.error(place_of(root_, {"services", s.name, list, item}),
                     fmt::format("{}: target {} already mounted as {}", at, target, there->second));
     };
     for (std::size_t i = 0; i < s.tmpfs.size(); ++i) {
-      add(s.tmpfs[i].substr(0, s.tmpfs[i].find(':')),
-          fmt::format("services.{}.tmpfs[{}]", s.name, i),
-          place_of(root_, {"services", s.name, "tmpfs", s.tmpfs[i]}));
+      add(s.tmpfs[i].substr(0, s.tmpfs[i].find(':')), "tmpfs", i, s.tmpfs[i]);
     }
     for (std::size_t i = 0; i < s.volumes.size(); ++i) {
-      const MountConfig& m = s.volumes[i];
-      add(m.target, fmt::format("services.{}.volumes[{}]", s.name, i),
-          place_of(root_, {"services", s.name, "volumes", m.source}));
+      add(s.volumes[i].target, "volumes", i, s.volumes[i].source);
     }
   }
 

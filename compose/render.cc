@@ -26,8 +26,12 @@ void unescape_all(Node& n) {
 std::string double_dollars(const std::string& text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) out.append(c == '$' ? 2 : 1, c);
-  return out;
+  std::size_t begin = 0;
+  for (std::size_t at = text.find('$'); at != std::string::npos; at = text.find('$', begin)) {
+    out.append(text, begin, at + 1 - begin) += '$';
+    begin = at + 1;
+  }
+  return out.append(text, begin);
 }
 
 }  // namespace

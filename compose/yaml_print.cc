@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 
 #include "base/utf8.h"
@@ -39,6 +40,13 @@ bool is_base60(const std::string& t) {
     while (i < t.size() && (is_digit(t[i]) || t[i] == '_')) ++i;
   }
   return groups && i == t.size();
+}
+
+// Begins as nothing but text does.
+bool is_word(const std::string& t) {
+  constexpr std::string_view kOthers = "tTfFnNyYoO";  // true, False, null, yes, off, ...
+  return !t.empty() && std::isalpha(static_cast<unsigned char>(t[0])) != 0 &&
+         kOthers.find(t[0]) == std::string_view::npos;
 }
 
 bool is_control(unsigned char u) { return u < 0x20 || u == 0x7F; }
@@ -217,8 +225,11 @@ class YamlPrinter {
       literal(t, indent);
       return;
     }
-    if (t.empty() || breaks || special || t.find('\t') != std::string::npos || is_old_boolean(t) ||
-        is_base60(t) || is_timestamp(t) || !resolve_plain_scalar(t, {}).is_string()) {
+    const auto another_kind = [&] {
+      return !is_word(t) && (is_old_boolean(t) || is_base60(t) || is_timestamp(t) ||
+                             !resolve_plain_scalar(t, {}).is_string());
+    };
+    if (t.empty() || breaks || special || t.find('\t') != std::string::npos || another_kind()) {
       out_ += double_quoted(t);
     } else {
       out_ += plain_allowed(t) ? t : single_quoted(t);
