@@ -1,8 +1,9 @@
 // Blobs and unpacked layers of a store directory.
 //   blobs/sha256/<hex>        a blob; has this name only when its digest was verified
 //   layers/<id>/fs            an unpacked layer, an overlay lower directory; <id> is the start of
-//   the diff id layers/<id>/layer.json    its LayerRecord tmp/<random>              whatever is not
-//   complete; emptied by open()
+//                             the diff id
+//   layers/<id>/layer.json    its LayerRecord
+//   tmp/<random>              whatever is not complete; emptied by open()
 // A layer is unpacked on its own, whatever is below it, so that it is shared by every image that
 // has it and all layers of an image are unpacked in parallel. All members may be called from
 // several threads at once.

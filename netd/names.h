@@ -3,14 +3,15 @@
 // rules:
 //
 //   A, AAAA of a known name     its addresses on the first network (in the asker's endpoint order)
-//   that knows the name A/AAAA, wrong family; MX    no error, no records PTR of a peer's address
-//   "container-name.network-name" TXT SRV ANY SOA CNAME ...   forwarded, known name or not unknown
-//   name                forwarded; refused (SERVFAIL) when the container is on internal networks
-//   only
+//                               that knows the name
+//   A/AAAA, wrong family; MX    no error, no records
+//   PTR of a peer's address     "container-name.network-name"
+//   TXT SRV ANY SOA CNAME ...   forwarded, known name or not
+//   unknown name                forwarded; refused (SERVFAIL) when the container is on internal
+//                               networks only
 //
 // Known names of an endpoint: service, aliases, container name, 12-digit id, host name, and each of
-// them followed by
-// ".<network name>". Case does not matter.
+// them followed by ".<network name>". Case does not matter.
 #pragma once
 
 #include <cstddef>

@@ -2,10 +2,10 @@
 // Makes no decisions.
 //
 // - A failing step takes along what comes after it; everything else runs to its end. The first
-// failure is the result.
+//   failure is the result.
 // - Waiting is level-triggered: on every change, and once a second, the project is looked at again
-// and all conditions under
-//   way are evaluated against what is seen. Only looks that began after a wait did count for it.
+//   and all conditions under way are evaluated against what is seen. Only looks that began after a
+//   wait did count for it.
 // - Cancelling lets the operations under way finish and begins no other.
 #pragma once
 

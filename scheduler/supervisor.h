@@ -5,19 +5,18 @@
 // is kept from the `up`, `start` or `restart` that made it run until a `stop`, `kill`, `rm` or
 // `down` of ours names it:
 //
-//   kept?  there?            last seen     what happens
-//   yes    yes               any           nothing
-//   yes    no                running       made anew, started after its conditions: somebody else
-//   removed it yes    no                not running   nothing: a job that is done, or a loop that
-//   was given up no     any               any           nothing
+//   kept?  there?  last seen     what happens
+//   yes    yes     any           nothing
+//   yes    no      running       made anew, started after its conditions: somebody else removed it
+//   yes    no      not running   nothing: a job that is done, or a loop that was given up
+//   no     any     any           nothing
 //
 // Dependents with `restart: true` are restarted after a dependency that its restart policy, or its
 // health, restarted.
 //
 // Turns: `up` and `run` one after the other; `kill` waits for no stop or down (it is what shortens
-// them); `down`, `stop`, `rm` and `kill` cancel the former, wait for
-// the steps under way, then go. Everything else goes at once. Mending waits while any command on
-// the project is under way.
+// them); `down`, `stop`, `rm` and `kill` cancel the former, wait for the steps under way, then go.
+// Everything else goes at once. Mending waits while any command on the project is under way.
 #pragma once
 
 #include <functional>
