@@ -62,6 +62,9 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
   job->directory = directory(c.id);
   job->run_dir = run_dir(c.id);
   Status prepared = prepare(entry, job.get());
+  // Addresses and ports are written down before anything has them: whoever finds the container
+  // running after our death must know what it holds.
+  if (prepared.ok()) prepared = write(*entry);
   if (!prepared.ok()) {
     release(entry);
     c.error = prepared.error().message;
@@ -70,9 +73,6 @@ void Containers::Impl::start(Entry* entry, Done<Unit> done) {
     remove_after_failed_start(*entry);
     return done(std::move(prepared).error());
   }
-  // Addresses and ports are written down before anything has them: whoever finds the container
-  // running after our death must know what it holds.
-  save(*entry);
   for (auto& client : entry->pending_clients) {
     job->clients.push_back(
         {std::move(client.socket),

@@ -84,9 +84,26 @@ void Containers::Impl::run_next(const std::string& id) {
   });
 }
 
+Status Containers::Impl::write(const Entry& entry) {
+  Status written = services.state.put("container", entry.c.id, to_record(entry.c));
+  if (written.ok()) unsaved.erase(entry.c.id);
+  return written;
+}
+
 void Containers::Impl::save(const Entry& entry) {
-  const Status saved = services.state.put("container", entry.c.id, to_record(entry.c));
-  if (!saved.ok()) log_error("container {}: {}", entry.c.name, saved.error().to_string());
+  const Status saved = write(entry);
+  if (saved.ok()) return;
+  if (unsaved.insert(entry.c.id).second)
+    log_error("container {}: {}", entry.c.name, saved.error().to_string());
+  save_again = services.loop.after(std::chrono::seconds(1), [this] {
+    for (const std::string& id : std::set<std::string>(unsaved)) {
+      if (const Entry* same = get(id)) {
+        save(*same);
+      } else {
+        unsaved.erase(id);
+      }
+    }
+  });
 }
 
 void Containers::Impl::publish(const Entry& entry, const std::string& action,

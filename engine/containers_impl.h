@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 
 #include "base/event_loop.h"
 #include "base/worker_pool.h"
@@ -97,6 +98,8 @@ struct Containers::Impl {
   std::map<std::string, std::string> ids_by_name;
   std::map<std::string, ExecEntry> execs;
   std::map<std::string, int> next_ephemeral;  // protocol -> where to look first
+  std::set<std::string> unsaved;  // ids of containers whose record is to be written again
+  EventLoop::Timer save_again;
 
   // containers.cc
   Entry* get(const std::string& id);
@@ -110,7 +113,9 @@ struct Containers::Impl {
     return [id, done = std::move(done)] { done(Error::not_found("No such container: " + id)); };
   }
   void run_next(const std::string& id);
+  // Writes the record; what cannot be written, as on a full disk, is written once it can be.
   void save(const Entry& entry);
+  Status write(const Entry& entry);
   void publish(const Entry& entry, const std::string& action,
                std::map<std::string, std::string> more = {});
   std::filesystem::path directory(const std::string& id) const {
