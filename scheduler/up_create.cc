@@ -226,8 +226,8 @@ Status UpPlanner::plan_create(const std::string& name) {
   std::map<int, Claim> claims;
   int highest = 0;
   for (const ObservedContainer* c : inventory_.of(name)) {
-    highest = std::max(highest, c->number);
     if (removed_ids_.contains(c->id)) continue;
+    highest = std::max(highest, c->number);
     Claim& claim = claims[c->number];
     claim.number = c->number;
     if (c->state == ContainerState::kRemoving || c->state == ContainerState::kDead) {

@@ -263,7 +263,7 @@ TEST(PlanUp, ChangedVolumeIsKeptUnlessTold) {
   const std::string told = up_text(project, observed, {.recreate_all_volumes = true});
   EXPECT_THAT(told, ::testing::HasSubstr("#3 remove volume demo_data"));
   EXPECT_THAT(told, ::testing::HasSubstr("#4 create volume demo_data"));
-  EXPECT_THAT(told, ::testing::HasSubstr("create container demo-web-"));
+  EXPECT_THAT(told, ::testing::HasSubstr("create container demo-web-1 because"));
 }
 
 TEST(PlanUp, OptionalDependencyDoesNotHoldBack) {
