@@ -1,5 +1,6 @@
-"""Rolling updates of a service with a published port, under load."""
+"""Rolling updates of a service with a published port, under load. STACK_UPDATE_REQUESTS=10000 for more of them."""
 import http.client
+import os
 import threading
 import time
 
@@ -23,12 +24,27 @@ WEB = """
 GOOD = "wget -qO- http://127.0.0.1/"
 
 
-class Load:
-    """Requests, so many a second, until it is stopped; what was answered and what failed."""
+NGINX = """
+    services:
+      web:
+        image: nginx
+        command: sh -c 'sleep {boot}; echo {value} >/usr/share/nginx/html/index.html; exec nginx -g "daemon off;"'
+        stop_signal: SIGQUIT
+        stop_grace_period: 10s
+        ports: ["127.0.0.1:8080:80"]
+        healthcheck: {{interval: 200ms, retries: 100, x-stack: {{probe: {{http: /}}}}}}
+        deploy:
+          update_config: {{order: start-first, monitor: 500ms}}
+"""
 
-    def __init__(self, rate=100):
+
+class Load:
+    """Requests, so many a second, until it is stopped; what was answered and what failed. Half of the threads keep their
+    connection for `kept` seconds, if that is not 0; the others take a new one for each request."""
+
+    def __init__(self, rate=100, kept=0.0):
         self.answers, self.failures = [], []
-        self.period = 1 / rate
+        self.period, self.kept = 1 / rate, kept
         self.over = threading.Event()
         self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(4)]
         for thread in self.threads:
@@ -36,19 +52,25 @@ class Load:
 
     def run(self, index):
         due = time.monotonic() + index * self.period
+        connection, until = None, 0.0
         while not self.over.is_set():
             time.sleep(max(0, due - time.monotonic()))
             due += self.period * len(self.threads)
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=3)
+                if connection is None:
+                    connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=3)
+                    until = time.monotonic() + self.kept * (index % 2)
                 connection.request("GET", "/")
                 answer = connection.getresponse()
                 self.answers.append(answer.read().decode().strip())
-                connection.close()
                 if answer.status != 200:
                     self.failures.append(answer.status)
+                if time.monotonic() < until:
+                    continue
             except (OSError, http.client.HTTPException) as failed:
                 self.failures.append(repr(failed))
+            connection.close()
+            connection = None
 
     def stop(self):
         self.over.set()
@@ -124,3 +146,24 @@ class Update(EndToEnd):
         self.assertEqual(load.failures, [])
         self.assertEqual(set(project.ids()), {"cut-web-1"})
         self.assertEqual(project.run_in("web", "cat", "/www/index.html").out, "two\n")
+
+
+class KeepAlive(EndToEnd):
+    template = "examples"
+
+    def test_connections_that_are_kept_see_no_update(self):
+        """Clients that keep a connection for less than stop_grace_period finish on the old one."""
+        requests = int(os.environ.get("STACK_UPDATE_REQUESTS", "1500"))
+        boot = 4 if requests > 5000 else 1
+        project = self.project("kept", NGINX.format(value="v0", boot=0))
+        project("up", "-d", "--wait")
+        load = Load(200, kept=3)
+        version = 0
+        while len(load.answers) + len(load.failures) < requests:
+            version += 1
+            project.edit(NGINX.format(value=f"v{version}", boot=boot))
+            project("up", "-d")
+        load.stop()
+        self.assertEqual(load.failures, [])
+        self.assertEqual(set(load.answers), {f"v{n}" for n in range(version + 1)})
+        print(f"{len(load.answers)} requests, {version} updates", flush=True)
