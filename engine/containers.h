@@ -20,7 +20,7 @@
 namespace stack::netd {
 struct PublishedContainer;
 struct Sender;
-}
+}  // namespace stack::netd
 
 namespace stack::engine {
 

@@ -248,9 +248,7 @@ TEST(Filters, BothFormsAndErrors) {
 }
 
 TEST(Filters, Flags) {
-  const auto flag = [](const char* text) {
-    return Filters::parse(text, {})->flag("dangling");
-  };
+  const auto flag = [](const char* text) { return Filters::parse(text, {})->flag("dangling"); };
   EXPECT_EQ(flag("{}").value(), std::nullopt);
   EXPECT_EQ(flag(R"({"dangling":["1"]})").value(), true);
   EXPECT_EQ(flag(R"({"dangling":{"false":true}})").value(), false);

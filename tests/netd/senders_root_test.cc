@@ -58,7 +58,7 @@ class SenderTest : public NetworkTest {
         std::string(6, '\xff') + packed_mac(source_mac) + be16(protocol) + payload;
     EXPECT_GT(::send(out.get(), frame.data(), frame.size(), 0), 0) << strerror(errno);
     char buffer[2048];
-    while (readable(in.get(), 200)) {
+    while (readable(in.get(), 500)) {
       const ssize_t n = ::recv(in.get(), buffer, sizeof buffer, 0);
       if (n > 0 && std::string(buffer, static_cast<std::size_t>(n)) == frame) return true;
     }
