@@ -49,6 +49,7 @@ Result<Bytes> parse_bytes(std::string_view text) {
   }
   const double value = std::strtod(number.c_str(), nullptr);
   if (value < 0 && text != "-1") return Error::invalid(fmt::format("invalid size: '{}'", text));
+  if (value * factor > 9.2e18) return Error::invalid(fmt::format("invalid size: '{}'", text));
   return static_cast<Bytes>(value * factor);
 }
 

@@ -31,7 +31,11 @@ class Events : public YAML::EventHandler {
   Events(TreeBuilder& builder, std::int32_t file, std::int32_t line)
       : builder_(builder), file_(file), line_(line) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // The parser takes a property at the end of a file for a document that never ends.
+    if (mark.pos <= begun_) throw YAML::ParserException(mark, "unexpected end of the document");
+    begun_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     builder_.null(place(mark), anchor);
@@ -60,6 +64,7 @@ class Events : public YAML::EventHandler {
 
  private:
   TreeBuilder& builder_;
+  int begun_ = -1;  // where the last document did
   std::int32_t file_;
   std::int32_t line_;
 };
