@@ -118,9 +118,12 @@ class Canonicaliser {
         report_.error(item.place, fmt::format("{}: {} is not a port", path, item.text));
         continue;
       }
-      // With variables in it the list stays as it is.
-      if (lenient_ && item.text.find('$') != std::string::npos) return;
-      for (Node& p : parse_port(item, path, report_)) out.push_back(std::move(p));
+      // A list stays as it is when one of its items is no port yet, as with variables in it.
+      Report trial(report_.sources());
+      for (Node& p : parse_port(item, path, lenient_ ? trial : report_)) {
+        out.push_back(std::move(p));
+      }
+      if (trial.failed()) return;
       if (ports_ + out.size() > kMaxPorts) {
         report_.error(n.place,
                       fmt::format("{}.ports: the ranges of this file are more than {} ports",
