@@ -13,6 +13,7 @@ class Project(Values):
         super().__init__(seed)
         self.files = {}
         self.declared = []  # services
+        self.included = False
         self.networks, self.volumes, self.secrets, self.configs, self.models = set(), set(), set(), set(), set()
 
     def name(self, of, *more):
@@ -135,7 +136,7 @@ class Project(Values):
             "annotations": lambda: self.pairs(["a", "b"]), "ports": lambda: [self.port() for _ in range(self.random.randint(0, 3))], "volumes": lambda: [self.mount(n) for n in range(self.random.randint(1, 3))],
             "depends_on": lambda: self.depends_on(own), "networks": self.service_networks, "healthcheck": self.health, "build": self.build, "deploy": self.deploy,
             "restart": lambda: self.word("always", "no", Raw("no"), "on-failure:3", "unless-stopped", Bad(False), Bad("sometimes")), "user": lambda: self.text("root", "1000:1000", Raw("1000:1000"), Bad(5)),
-            "hostname": lambda: self.text("h", "h.example"), "container_name": lambda: self.word("c1", "my_c", "p-${NUM}", Bad("!"), Bad("a b")), "init": self.flag, "tty": self.flag, "privileged": self.flag, "read_only": self.flag, "stdin_open": self.flag,
+            "hostname": lambda: self.text("h", "h.example"), "container_name": lambda: self.word(own + "1", "my_" + own, own + "-${NUM}", "${TAG:-t}." + own, Bad("!"), Bad("a b"), Bad("same")), "init": self.flag, "tty": self.flag, "privileged": self.flag, "read_only": self.flag, "stdin_open": self.flag,
             "mem_limit": self.size, "shm_size": self.size, "mem_reservation": self.size, "mem_swappiness": lambda: self.number(10), "memswap_limit": lambda: self.one(self.size, -1), "cpus": lambda: self.number(0.5, 2), "cpu_shares": lambda: self.number(73),
             "cpu_quota": lambda: self.number(50000), "cpu_period": lambda: self.number(100000), "cpuset": lambda: self.word("0-1", "0,1"), "cpu_count": 2, "cpu_percent": 50, "cpu_rt_runtime": lambda: self.one(95000, "95000", Bad("400ms")), "cpu_rt_period": lambda: self.number(1400),
             "pids_limit": lambda: self.number(10, -1), "scale": lambda: self.number(1, 2, 0), "stop_signal": lambda: self.text("SIGUSR1"), "stop_grace_period": self.duration, "cap_add": words("A", "B", "C"), "cap_drop": words("A", "B"),
@@ -201,7 +202,7 @@ class Project(Values):
             ("networks", self.networks, [None, {}, lambda: {"driver": self.text("bridge")}, lambda: {"name": self.text("n")}, external, lambda: {"ipam": pool()}, lambda: self.part({"internal": self.flag, "labels": lambda: self.pairs(["a"]), "attachable": self.flag, "enable_ipv6": self.flag, "enable_ipv4": self.flag, "driver_opts": {"a": 1, "b": "${TAG:-x}"}, "x-n": 1}, 1), Bad({"extarnal": True}), Bad({"external": True, "driver": "x"})]),
             ("volumes", self.volumes, [None, {}, {"driver": "local", "driver_opts": {"type": "nfs", "n": 5, "o": "addr=${ADDRESS:-1.2.3.4},rw"}}, lambda: {"name": self.text("v")}, external, lambda: {"labels": self.pairs(["a", "b"])}, {"x-v": [1]}, Bad({"external": True, "driver": "local"}), Bad("text")]),
             ("secrets", self.secrets, [lambda: {"file": self.text("./s", "/abs/s", "~/s", "../s")}, {"environment": "TAG"}, lambda: {"external": True, **self.part({"name": "ext"})}, lambda: {"file": "./s", "labels": self.pairs(["a"]), "name": "${TAG:-n}"}, {"environment": "TAG", "x-s": 1}, Bad({}), Bad({"file": "a", "environment": "B"}), Bad({"content": "no"}), Bad(None)]),
-            ("configs", self.configs, [lambda: {"file": self.text("./c", "/abs/c")}, lambda: {"content": self.text("text $$ here", "a: ${TAG:-b}\nc\n")}, {"environment": "TAG"}, lambda: {"external": True, "name": self.word("c")}, lambda: {"content": "x", "labels": self.pairs(["a"])}, Bad({"file": "a", "content": "b"})]),
+            ("configs", self.configs, [lambda: {"file": self.text("./c", "/abs/c")}, lambda: {"content": self.text("text $$ here", "a: ${TAG:-b}\nc\n")}, Bad({"environment": "TAG"}) if self.included else {"environment": "TAG"}, lambda: {"external": True, "name": self.word("c")}, lambda: {"content": "x", "labels": self.pairs(["a"])}, Bad({"file": "a", "content": "b"})]),
             ("models", self.models, [{"model": "ai/x"}, lambda: {"model": self.text("ai/y:1"), "context_size": 1024, "runtime_flags": ["--a", "b"]}, {"model": "ai/z", "name": "zz", "x-m": 1}, Bad({}), Bad({"model": "a", "context_size": "1k"})]),
         ):  # fmt: skip
             if names:
@@ -210,7 +211,7 @@ class Project(Values):
         return lines
 
     def add_extends(self, main):
-        base = ["services:", "  base:"] + [f"    {k}: {flow(v)}" for k, v in {"image": "base", **self.body("base")}.items() if k not in ("depends_on", "links")]
+        base = ["services:", "  base:"] + [f"    {k}: {flow(v)}" for k, v in {"image": "base", **self.body("base")}.items() if k not in ("depends_on", "links", "container_name")]
         extends = self.one("base", {"service": "base"})
         place = self.one("here", "sub/base.yaml", "sub/base.yaml", "../base.yaml")
         if place == "here":
@@ -231,7 +232,7 @@ class Project(Values):
 
     def add_include(self, main):
         included = Project(self.random.random())
-        included.wild, included.common, included.declared = self.wild, False, ["inner"]
+        included.wild, included.common, included.declared, included.included = self.wild, False, ["inner"], True
         self.files["inc/compose.yaml"] = included.services(["inner"] + (["web"] if self.wild and self.chance(0.1) else [])) + included.objects()
         for env in ("one.env", "two.env", "raw.env"):
             self.files.setdefault("inc/" + env, ["I=${NUM:-inner}"])
