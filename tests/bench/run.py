@@ -194,6 +194,28 @@ def bench_scale(tool, work, results, count):
     results.add(f"down, a container of {count}", tool, seconds / count)
 
 
+def rich_project(count):
+    """The text of a file of services with what services usually have, about 490 bytes each."""
+    lines = ["x-env: &env {LOG_LEVEL: info, TZ: UTC}", "services:"]
+    for n in range(count):
+        lines += [f"  s{n}:", f"    image: registry.example/team/app{n % 7}:${{TAG:-1.2}}", "    restart: unless-stopped",
+                  f'    command: ["serve", "--port", "{8000 + n}"]', "    environment:", "      <<: *env", f'      PORT: "{8000 + n}"',
+                  f"      DATABASE_URL: postgres://user:${{PASSWORD:-x}}@db{n % 5}:5432/app", f'    ports: ["{10000 + n}:80"]', "    volumes:",
+                  f"      - data{n % 20}:/var/lib/app", f"      - ./conf/{n}:/etc/app:ro", "    networks: [front]", "    healthcheck:",
+                  '      test: ["CMD", "curl", "-f", "http://localhost/"]', "      interval: 30s"]
+        if n % 3:
+            lines += ["    depends_on:", f"      s{n - 1}: {{condition: service_healthy}}"]
+    lines += ["networks: {front: {}}", "volumes:"] + [f"  data{n}:" for n in range(min(count, 20))]
+    return "\n".join(lines) + "\n"
+
+
+def bench_config(tool, work, results, count):
+    directory = work / tool.name / f"config{count}"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "compose.yaml").write_text(rich_project(count))
+    results.add(f"config, {count} services", tool, tool.run("config", cwd=directory))
+
+
 def bench_idle(tool, work, results, count, seconds=20):
     """What watching over healthy containers costs, with a health check of each every 10 s."""
     directory = work / tool.name / f"idle{count}"
@@ -234,12 +256,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--services", type=int, default=50)
-    parser.add_argument("--crowd", type=int, default=1000, help="services of the larger project of `scale`")
+    parser.add_argument("--crowd", type=int, default=1000, help="services of the larger project of `scale` and `config`")
     parser.add_argument("--build", type=pathlib.Path, default=SOURCE / "build")
     parser.add_argument("--only", choices=("ours", "peer"))
     parser.add_argument("--json", type=pathlib.Path, help="also write every single value there")
     parser.add_argument("cases", nargs="*",
-                        help="flask, redis, pull, build, fifty (these by default), scale, idle, probes")
+                        help="flask, redis, pull, build, config, fifty (these by default), scale, idle, probes")
     options = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("needs root")
@@ -262,18 +284,19 @@ def main():
         "redis": lambda tool: bench_example(tool, work, results, "redis-replicas", "redis-replicas", prepared),
         "pull": lambda tool: bench_pull(tool, results, image()),
         "build": lambda tool: bench_build(tool, work, results),
+        "config": lambda tool: [bench_config(tool, work, results, count) for count in (5, options.crowd)],
         "fifty": lambda tool: bench_many(tool, work, results, options.services),
         "scale": lambda tool: [bench_scale(tool, work, results, count) for count in (50, options.crowd)],
         "idle": lambda tool: bench_idle(tool, work, results, options.services),
         "probes": lambda tool: bench_probes(tool, work, results),
     }
-    usual = ("flask", "redis", "pull", "build", "fifty")
+    usual = ("flask", "redis", "pull", "build", "config", "fifty")
     wanted = [name for name in cases if any(name.startswith(case) for case in options.cases or usual)]
     if not wanted:
         parser.error("no such case")
     try:
         for tool in tools:
-            if wanted != ["pull"]:
+            if not set(wanted) <= {"pull", "config"}:
                 tool.prepare(IMAGES if {"flask", "redis", "build"} & set(wanted) else ["busybox"])
         for name in wanted:
             for number in range(options.runs):
@@ -289,7 +312,7 @@ def main():
         for one in made:
             one.close()
         for tool in tools:
-            for directory in sorted((work / tool.name).glob("*")):
+            for directory in sorted(d for d in (work / tool.name).glob("*") if not d.name.startswith("config")):
                 tool.run("down", "-v", "-t", "0", cwd=directory, check=False)
         shutil.rmtree(work, ignore_errors=True)
     return 0
