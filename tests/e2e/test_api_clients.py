@@ -48,6 +48,28 @@ class Clients(EngineTest):
                                                                  self.client.containers.list(all=True)
                                                                  if created.status == "created"])
 
+    def test_a_network_may_be_made_after_its_container(self):
+        one = self.client.containers.create("busybox", LOOP, network="later")
+        with self.assertRaisesRegex(docker.errors.NotFound, "failed to set up container networking: network later not found"):
+            one.start()
+        self.client.networks.create("later")
+        one.start()
+        one.reload()
+        self.assertEqual(list(one.attrs["NetworkSettings"]["Networks"]), ["later"])
+        one.remove(force=True)
+        self.client.networks.get("later").remove()
+
+    def test_lists_show_what_was_asked_for(self):
+        self.client.images.get("busybox").tag("other", "1")
+        self.assertEqual([image["RepoTags"] for image in self.client.api.images("other")], [["other:1"]])
+        for ask, filters in ((self.client.api.images, {"dangling": ["x"]}), (self.client.api.volumes, {"dangling": "x"}),
+                             (self.client.api.containers, {"is-task": "x"})):
+            with self.assertRaisesRegex(docker.errors.APIError, r"invalid filter '[a-z-]+=\[x\]'"):
+                ask(filters=filters)
+        with self.assertRaisesRegex(docker.errors.NotFound, r"\(linux/amd64\) does not match .* \(linux/s390x\)"):
+            self.client.api.create_container("other:1", "true", platform="linux/s390x")
+        self.client.images.remove("other:1")
+
     def test_life(self):
         one = self.loop(name="life", labels={"a": "b"})
         self.assertEqual([c.name for c in self.client.containers.list(filters={"label": "a=b"})], ["life"])
@@ -181,6 +203,31 @@ class Clients(EngineTest):
             self.client.images.build(path=str(context))
         self.assertRegex(str(raised.exception), "code: 3")
         self.client.images.remove("built:1", force=True)
+
+    def test_a_build_is_told_step_by_step(self):
+        context = archive(Dockerfile=b"FROM busybox\nENV A=b\nRUN echo out; echo err >&2\nLABEL c=d\n")
+        said = [line.get("stream", "") for line in self.client.api.build(
+            fileobj=io.BytesIO(context), custom_context=True, decode=True, nocache=True, buildargs={"typo": "1"})]
+        told = "".join(said)
+        steps = [line.rstrip() for line in said if line.startswith("Step ")]
+        self.assertEqual(steps, ["Step 1/4 : FROM busybox", "Step 2/4 : ENV A=b", "Step 3/4 : RUN echo out; echo err >&2",
+                                 "Step 4/4 : LABEL c=d"])
+        self.assertIn("out\n", told)
+        self.assertIn("\x1b[91merr\n\x1b[0m", told)
+        self.assertIn("[Warning] One or more build-args [typo] were not consumed\n", told)
+        context = archive(Dockerfile=b"FROM busybox\nRUN exit 3\n")
+        *_, last = self.client.api.build(fileobj=io.BytesIO(context), custom_context=True, decode=True)
+        message = "The command '/bin/sh -c exit 3' returned a non-zero code: 3"
+        self.assertEqual(last, {"error": message, "errorDetail": {"code": 3, "message": message}})
+
+    def test_a_build_finds_the_containers_of_its_network(self):
+        self.client.networks.create("builders")
+        server = self.loop(name="server", network="builders")
+        context = archive(Dockerfile=b"FROM busybox\nRUN nslookup server\n")
+        self.client.images.build(fileobj=io.BytesIO(context), custom_context=True, network_mode="builders", tag="asked")
+        server.remove(force=True)
+        self.client.networks.get("builders").remove()
+        self.client.images.remove("asked")
 
     def test_events(self):
         begin = int(time.time())

@@ -13,7 +13,6 @@ GOLDEN = pathlib.Path(__file__).parent / "golden" / "engine-28.5.json"
 
 # Where an answer differs on purpose: what is asked, where in the answer (both as patterns), and why.
 INTENDED = [
-    (r"create, network (mode|of no container)", r"", "a network that is not there is refused at once, not at the start"),
     (r"create, block weight", r"", "a weight out of range is refused also where the kernel has none"),
     (r"exec resize, created", r"", "Docker waits ten seconds for the exec to start and fails then"),
     (r"(POST|GET) /containers/nosuch/attach|attach, bad keys|version too old", r"/(message|type)",

@@ -6,6 +6,7 @@ import pathlib
 import stat
 import subprocess
 import threading
+import time
 import unittest
 
 import registries
@@ -219,6 +220,39 @@ class Registry(EndToEnd):
         left.update(busy=100)
         busy = self.stack("image", "pull", f"{proxy.name}/app", code=1)
         self.assertIn("toomanyrequests: slow down", busy.err)
+
+    def test_a_pull_ends_when_its_last_client_leaves(self):
+        registry = self.registry()
+        asked, left = threading.Semaphore(0), threading.Semaphore(0)
+
+        def stall(request, status, headers, body):
+            """The layers never end."""
+            if "/blobs/" not in request.path or len(body) < 100_000:
+                return False
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            asked.release()
+            try:
+                while True:
+                    request.wfile.write(body[:1])
+                    time.sleep(0.01)
+            except OSError:
+                left.release()
+            return True
+
+        proxy = self.serve(registries.SpoilingProxy, HOST, 5002, registry.name, stall)
+        self.insecure(registry.name, proxy.name)
+        self.stack("image", "tag", "busybox", f"{registry.name}/app")
+        self.stack("image", "push", f"{registry.name}/app")
+        self.stack("image", "rm", "-f", self.image_id("busybox"))
+        pulls = [self.machine.popen("image", "pull", f"{proxy.name}/app") for _ in range(2)]
+        self.assertTrue(asked.acquire(timeout=10), "the layer is asked for")
+        pulls[0].kill()
+        self.assertFalse(left.acquire(timeout=0.5), "one client still waits")
+        pulls[1].kill()
+        self.assertTrue(left.acquire(timeout=10), "the download ends with the last client")
+        self.assertEqual(self.stack("image", "ls", "-q").out, "")
 
     def test_search(self):
         found = [{"name": "mysql", "description": "MySQL is a widely used,\nopen-source relational database management",
