@@ -71,7 +71,8 @@ Result<HelperAnswer> run_helper(const std::string& name, const char* action,
     if (answer.out.size() < kHelperLimit) answer.out.append(buffer, static_cast<std::size_t>(n));
   }
   answer.code = TRY(reap(child.pidfd.get(), true))->code;
-  if (answer.code == 0 && !written.ok()) return written.error();
+  if (answer.code == 0 && !written.ok() && written.error().os_errno != EPIPE)
+    return written.error();
   while (!answer.out.empty() && (answer.out.back() == '\n' || answer.out.back() == '\r'))
     answer.out.pop_back();
   return answer;

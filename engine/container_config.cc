@@ -14,17 +14,19 @@ std::string_view key_of(const std::string& entry) {
   return std::string_view(entry).substr(0, entry.find('='));
 }
 
+bool is_bare(const std::string& entry) { return entry.find('=') == std::string::npos; }
+
 // The image's environment first, then the request's over it in place; a bare "K" takes the image's
-// K away.
+// K away, and is remembered as it was said.
 std::vector<std::string> merge_env(const std::vector<std::string>& image,
                                    const std::vector<std::string>& asked) {
   std::vector<std::string> out = image;
   for (const auto& entry : asked) {
-    const bool bare = entry.find('=') == std::string::npos;
     const auto same = std::find_if(
         out.begin(), out.end(), [&](const std::string& e) { return key_of(e) == key_of(entry); });
-    if (bare) {
+    if (is_bare(entry)) {
       if (same != out.end()) out.erase(same);
+      out.push_back(entry);
     } else if (same != out.end()) {
       *same = entry;
     } else {
@@ -191,7 +193,7 @@ Result<runtime::ContainerOptions> runtime_options(const Container& container) {
   runtime::ContainerOptions o;
   o.id = container.id;
   o.args = command_line(c);
-  o.env = c.env;
+  std::remove_copy_if(c.env.begin(), c.env.end(), std::back_inserter(o.env), is_bare);
   if (!c.working_dir.empty()) o.cwd = c.working_dir;
   o.user = c.user;
   o.group_add = c.group_add;

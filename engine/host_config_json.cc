@@ -139,7 +139,7 @@ Json host_config_json(const ContainerConfig& c, MountForm form) {
   out["PortBindings"] = ports_json(c.ports);
   out["RestartPolicy"] = {{"Name", c.restart_policy}, {"MaximumRetryCount", c.restart_max_retries}};
   out["AutoRemove"] = c.auto_remove;
-  out["VolumeDriver"] = "";
+  out["VolumeDriver"] = c.volume_driver;
   out["VolumesFrom"] = or_null(c.volumes_from);
   out["ConsoleSize"] = {0, 0};
   out["CapAdd"] = or_null(c.cap_add);
@@ -167,7 +167,7 @@ Json host_config_json(const ContainerConfig& c, MountForm form) {
   if (!c.storage_options.empty()) out["StorageOpt"] = c.storage_options;
   if (c.init) out["Init"] = *c.init;
   out["Runtime"] = c.runtime;
-  out["Isolation"] = "";
+  out["Isolation"] = c.isolation;
   out["CgroupParent"] = c.cgroup_parent;
   resources_to_json(c.resources, out);
   out["Devices"] = nullptr;
@@ -260,9 +260,9 @@ void parse_host_config(const Json& json, ContainerConfig& out) {
     out.devices.push_back(std::move(device));
   }
   parse_resources(json, out.resources);
-  if (const auto isolation = text_field(json, "Isolation");
-      !isolation.empty() && isolation != "default") {
-    bad_value(fmt::format("invalid isolation ({}): linux only supports 'default'", isolation));
+  out.isolation = text_field(json, "Isolation");
+  if (!out.isolation.empty() && out.isolation != "default") {
+    bad_value(fmt::format("invalid isolation ({}): linux only supports 'default'", out.isolation));
   }
   if (!child(json, "DeviceRequests").empty())
     bad_value("could not select device driver \"\" with capabilities: [[gpu]]");

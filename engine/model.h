@@ -130,6 +130,8 @@ struct ContainerConfig {
   std::vector<std::string> device_cgroup_rules;
   std::optional<std::vector<std::string>> masked_paths, readonly_paths;
   std::string ipc_mode, pid_mode, uts_mode, cgroupns_mode, userns_mode, cgroup_parent, runtime;
+  std::string isolation;      // "" or "default"
+  std::string volume_driver;  // of volumes that name none
   std::map<std::string, std::string> sysctls, annotations, storage_options;
   std::vector<Ulimit> ulimits;
   std::vector<DeviceMapping> devices;

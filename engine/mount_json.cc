@@ -232,10 +232,10 @@ void parse_mounts(const Json& host_config, ContainerConfig& out) {
     add(std::move(mount));
   }
   // A volume driver for all volumes that do not name one.
-  const auto driver = text_field(host_config, "VolumeDriver");
+  out.volume_driver = text_field(host_config, "VolumeDriver");
   for (auto& mount : out.mounts) {
-    if (mount.type == "volume" && mount.volume_driver.empty() && driver != "local")
-      mount.volume_driver = driver;
+    if (mount.type == "volume" && mount.volume_driver.empty() && out.volume_driver != "local")
+      mount.volume_driver = out.volume_driver;
   }
 }
 

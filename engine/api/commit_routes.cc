@@ -15,7 +15,9 @@ namespace {
 
 images::ImageConfig image_config(const ContainerConfig& c) {
   images::ImageConfig out;
-  out.env = c.env;
+  for (const auto& entry : c.env) {  // a bare name only says what is left out
+    if (entry.find('=') != std::string::npos) out.env.push_back(entry);
+  }
   out.entrypoint = c.entrypoint;
   if (out.entrypoint && out.entrypoint->empty()) out.entrypoint.reset();
   out.cmd = c.cmd;

@@ -75,9 +75,9 @@ void drain(EventLoop& loop, Fd fd) {
 }
 
 // Once the connection is a stream, a failure is text in it; the client then asks for the exit code.
-std::string failure_text(const Error& error, bool tty) {
+std::string failure_text(const Error& error, bool raw) {
   const std::string text = error.to_string() + "\r\n";
-  if (tty) return text;
+  if (raw) return text;
   std::string out(8, '\0');
   out[0] = '\1';
   for (int i = 0; i < 4; ++i)
@@ -90,14 +90,18 @@ void start(Services& services, const ExchangePtr& exchange) {
   const auto exec = services.containers->find_exec(id);
   if (!exec.ok()) return respond_error(*exchange, exec.error());
   bool detach = false;
-  if (!parse_body(*exchange, [&](const Json& json) { detach = field(json, "Detach", false); }))
-    return;
+  bool raw = false;  // Docker asks the start, not the creation, whether the stream has frames
+  const bool parsed = parse_body(*exchange, [&](const Json& json) {
+    detach = field(json, "Detach", false);
+    raw = field(json, "Tty", false);
+  });
+  if (!parsed) return;
   if ((*exec)->running) return respond_error(*exchange, 409, "exec " + id + " is already running");
   if ((*exec)->exit_code)
     return respond_error(*exchange, 409, "exec command " + id + " has already run");
   const ExecConfig config = (*exec)->config;
   services.containers->start_exec(
-      id, [&services, exchange, detach, config, id](Result<ExecStreams> streams) {
+      id, [&services, exchange, detach, raw, config, id](Result<ExecStreams> streams) {
         if (detach) {
           if (!streams.ok()) return respond_error(*exchange, streams.error());
           drain(services.loop, std::move(streams->terminal));
@@ -106,13 +110,13 @@ void start(Services& services, const ExchangePtr& exchange) {
           return respond_empty(*exchange, 200);
         }
         Hijack with;
-        with.raw = config.tty;
+        with.raw = raw;
         if (!streams.ok()) {
           if (streams.error().kind == ErrorKind::kNotFound ||
               streams.error().kind == ErrorKind::kConflict) {
             return respond_error(*exchange, streams.error());
           }
-          with.first = failure_text(streams.error(), config.tty);
+          with.first = failure_text(streams.error(), raw);
           return exchange->hijack(std::move(with));
         }
         with.client_input = config.attach_stdin;

@@ -50,7 +50,8 @@ class Relay : public std::enable_shared_from_this<Relay> {
       // Input goes through a descriptor of its own, so that either direction can end alone.
       auto copy = duplicate(with.duplex.get());
       if (copy.ok()) input_.assign(copy->release());
-      add_source(std::move(with.duplex), 0);
+      // The stream of an attachment has its frames already, that of a terminal has none.
+      add_source(std::move(with.duplex), with.duplex_is_terminal && !with.raw ? 1 : 0);
     } else {
       if (with.in) input_.assign(with.in.release());
       if (with.out) add_source(std::move(with.out), with.raw ? 0 : 1);

@@ -182,8 +182,10 @@ void load(Services& services, const ExchangePtr& exchange) {
         return store.load(closes.get(), report);
       },
       [progress](const Result<Strings>& lines) {
-        if (!lines.ok()) return progress->fail(lines.error());
-        for (const auto& line : *lines) progress->line({{"stream", line + "\n"}});
+        // Clients look for the error of a load in its stream.
+        if (!lines.ok()) progress->line(error_line(lines.error()));
+        for (const auto& line : lines.ok() ? *lines : Strings())
+          progress->line({{"stream", line + "\n"}});
         progress->finish();
       });
 }

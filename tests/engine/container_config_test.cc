@@ -57,7 +57,10 @@ TEST(MergeImageConfig, NothingToRunIsAnError) {
 TEST(MergeImageConfig, EnvironmentReplacesInPlaceAndABareKeyRemoves) {
   ContainerConfig asked;
   asked.env = {"VERSION=8", "NEW=1", "PATH"};
-  EXPECT_EQ(merge_image_config(asked, redis_image())->env, (Words{"VERSION=8", "NEW=1"}));
+  Container container;
+  container.config = *merge_image_config(asked, redis_image());
+  EXPECT_EQ(container.config.env, (Words{"VERSION=8", "NEW=1", "PATH"}));
+  EXPECT_EQ(runtime_options(container)->env, (Words{"VERSION=8", "NEW=1"}));
 }
 
 TEST(MergeImageConfig, HealthcheckMembersAreInheritedOneByOne) {

@@ -80,6 +80,8 @@ ContainerConfig everything() {
   c.cgroup_parent = "/x";
   c.sysctls = {{"net.core.somaxconn", "1024"}};
   c.annotations = {{"a", "b"}};
+  c.isolation = "default";
+  c.volume_driver = "local";
   c.storage_options = {{"size", "10G"}};
   c.ulimits = {{"nofile", 100, 200}};
   c.devices = {{"/dev/null", "/dev/nn", "r"}};
