@@ -48,6 +48,25 @@ class Clients(EngineTest):
                                                                  self.client.containers.list(all=True)
                                                                  if created.status == "created"])
 
+    def test_kill_is_answered_when_it_has_ended(self):
+        one = self.loop()
+        one.kill()
+        one.reload()
+        self.assertEqual((one.status, one.attrs["State"]["ExitCode"]), ("exited", 137))
+        one.remove()
+
+    def test_the_start_of_an_exec_says_whether_its_stream_has_frames(self):
+        one = self.loop()
+        for tty, expected in ((False, b"\1\0\0\0\0\0\0\4told"), (True, b"told")):
+            command = self.client.api.exec_create(one.id, ["printf", "told"], tty=True)["Id"]
+            stream = self.client.api.exec_start(command, tty=tty, socket=True)
+            read = b""
+            while len(read) < len(expected):
+                read += stream.read(100)
+            stream.close()
+            self.assertEqual(read, expected)
+        one.remove(force=True)
+
     def test_a_network_may_be_made_after_its_container(self):
         one = self.client.containers.create("busybox", LOOP, network="later")
         with self.assertRaisesRegex(docker.errors.NotFound, "failed to set up container networking: network later not found"):
