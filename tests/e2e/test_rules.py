@@ -166,7 +166,7 @@ class Rules(EndToEnd):
         project("up", "-d")
         eventually(lambda: project.container("loop")["State"] == "exited" and
                    project.inspect("loop")["RestartCount"] == 2, 10)
-        self.assertIn("gave up after 2 restarts", project("why", "loop").out)
+        eventually(lambda: "gave up after 2 restarts" in project("why", "loop").out, 2)
 
     def test_dependents_follow_a_restart_for_health(self):
         project = self.project("follow", """
