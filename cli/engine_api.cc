@@ -307,10 +307,6 @@ Result<ImageDetails> Engine::image(const std::string& name) const {
       TRY(parse(client_.get(fmt::format("{}/images/{}/json", kApi, url_encode(name))))));
 }
 
-Result<std::vector<ImageDetails>> Engine::images() const {
-  return each<ImageDetails>(TRY(parse(client_.get(fmt::format("{}/images/json", kApi)))), image_of);
-}
-
 Result<std::vector<VolumeEntry>> Engine::volumes(const std::vector<std::string>& labels) const {
   std::string target = fmt::format("{}/volumes", kApi);
   if (!labels.empty()) target += "?filters=" + label_filter(labels);
@@ -319,14 +315,6 @@ Result<std::vector<VolumeEntry>> Engine::volumes(const std::vector<std::string>&
     return VolumeEntry{text(item, "Name"), text(item, "Driver"), text(item, "Mountpoint"),
                        text(item, "Scope"), label_map(item, "Labels")};
   });
-}
-
-Result<std::vector<NetworkEntry>> Engine::networks() const {
-  return each<NetworkEntry>(
-      TRY(parse(client_.get(fmt::format("{}/networks", kApi)))), [](const Json& item) {
-        return NetworkEntry{text(item, "Id"), text(item, "Name"), text(item, "Driver"),
-                            text(item, "Scope"), label_map(item, "Labels")};
-      });
 }
 
 Result<Processes> Engine::top(const std::string& id) const {
@@ -382,52 +370,6 @@ Result<Stats> Engine::stats(const std::string& id) const {
 Result<EngineVersion> Engine::version() const {
   const Json json = TRY(parse(client_.get("/version")));
   return EngineVersion{text(json, "Version"), text(json, "ApiVersion")};
-}
-
-Result<std::vector<DiskUse>> Engine::disk_usage() const {
-  const Json json = TRY(parse(client_.get(fmt::format("{}/system/df", kApi))));
-  DiskUse images{"Images"};
-  double layers = static_cast<double>(number(json, "LayersSize"));
-  for (const Json& image : member(json, "Images")) {
-    ++images.total;
-    if (number(image, "Containers") > 0)
-      ++images.active;
-    else
-      images.reclaimable += static_cast<double>(
-          number(image, "Size") - std::max<std::int64_t>(0, number(image, "SharedSize")));
-  }
-  images.size = layers;
-  DiskUse containers{"Containers"};
-  for (const Json& container : member(json, "Containers")) {
-    const auto size = static_cast<double>(number(container, "SizeRw"));
-    ++containers.total;
-    containers.size += size;
-    if (text(container, "State") == "running")
-      ++containers.active;
-    else
-      containers.reclaimable += size;
-  }
-  DiskUse volumes{"Local Volumes"};
-  for (const Json& volume : member(json, "Volumes")) {
-    const Json& usage = member(volume, "UsageData");
-    const auto size = static_cast<double>(std::max<std::int64_t>(0, number(usage, "Size")));
-    ++volumes.total;
-    volumes.size += size;
-    if (number(usage, "RefCount") > 0)
-      ++volumes.active;
-    else
-      volumes.reclaimable += size;
-  }
-  DiskUse cache{"Build Cache"};
-  for (const Json& entry : member(json, "BuildCache")) {
-    ++cache.total;
-    cache.size += static_cast<double>(number(entry, "Size"));
-    if (truth(entry, "InUse"))
-      ++cache.active;
-    else
-      cache.reclaimable += static_cast<double>(number(entry, "Size"));
-  }
-  return std::vector<DiskUse>{images, containers, volumes, cache};
 }
 
 Result<int> Engine::exec_exit_code(const std::string& exec_id) const {

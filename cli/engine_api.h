@@ -130,21 +130,6 @@ struct VolumeEntry {
   std::string scope;
   Labels labels;
 };
-struct NetworkEntry {
-  std::string id;
-  std::string name;
-  std::string driver;
-  std::string scope;
-  Labels labels;
-};
-
-struct DiskUse {
-  std::string type;
-  int total = 0;
-  int active = 0;
-  double size = 0;
-  double reclaimable = 0;
-};
 
 struct EngineVersion {
   std::string version;
@@ -219,14 +204,10 @@ class Engine {
                                             bool size = false) const;
   Result<ContainerDetails> inspect(const std::string& id) const;
   Result<ImageDetails> image(const std::string& name) const;
-  Result<std::vector<ImageDetails>> images() const;
   Result<std::vector<VolumeEntry>> volumes(const std::vector<std::string>& labels) const;
-  Result<std::vector<NetworkEntry>> networks() const;
   Result<Processes> top(const std::string& id) const;
   Result<Stats> stats(const std::string& id) const;
   Result<EngineVersion> version() const;
-  Result<std::vector<DiskUse>> disk_usage()
-      const;  // images, containers, local volumes, build cache
   Result<int> exec_exit_code(const std::string& exec_id) const;
 
  private:

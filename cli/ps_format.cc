@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/go_quote.h"
 #include "cli/containers.h"
 #include "cli/duration_text.h"
 #include "cli/json_text.h"

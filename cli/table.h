@@ -21,7 +21,5 @@ std::size_t display_width(std::string_view text);
 // At most `cells` code points; a cut text ends with "…".
 std::string ellipsis(std::string_view text, std::size_t cells);
 
-// A Go string literal in double quotes (strconv.Quote).
-std::string go_quote(std::string_view text);
 
 }  // namespace stack::cli

@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "base/go_quote.h"
 #include "cli/api_client.h"
 #include "cli/table.h"
 #include "cli/template_printf.h"

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstdio>
 
+#include "base/go_quote.h"
 #include "cli/table.h"
 
 namespace stack::cli {

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "base/go_quote.h"
 #include "base/signals.h"
 #include "images/dockerfile_syntax.h"
 #include "images/paths.h"
@@ -316,37 +317,6 @@ Result<Duration> parse_duration(const std::string& text) {
   }
   if (text.empty() || total > 9e18) return wrong;
   return Duration(static_cast<std::int64_t>(std::llround(total)));
-}
-
-std::string go_quote(std::string_view text) {
-  std::string out = "\"";
-  static constexpr char kHex[] = "0123456789abcdef";
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-          out += std::string("\\x") + kHex[(c >> 4) & 0xF] + kHex[c & 0xF];
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + "\"";
 }
 
 }  // namespace stack::images

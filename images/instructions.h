@@ -53,7 +53,5 @@ Status apply_change(ImageConfig& config, const std::string& change);
 Result<std::vector<std::string>> parse_exposed_port(const std::string& text);
 // Go's durations: "1m30s", "500ms".
 Result<Duration> parse_duration(const std::string& text);
-// strconv.Quote for history lines.
-std::string go_quote(std::string_view text);
 
 }  // namespace stack::images

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/go_quote.h"
 #include "cli/docker/support.h"
 #include "cli/duration_text.h"
 #include "cli/ps_format.h"

@@ -28,7 +28,8 @@ class Plan(EndToEnd):
         containers = [(c["ID"], c["Name"], c["State"]) for c in
                       (json.loads(line) for line in machine.stack("ps", "-a", "--format", "json",
                                                                   cwd=project.dir).out.splitlines())]
-        listings = [machine.stack(*words).out for words in (("volume", "ls"), ("network", "ls"), ("image", "ls", "--no-trunc", "-q"))]
+        images = ("image", "ls", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
+        listings = [machine.stack(*words).out for words in (("volume", "ls"), ("network", "ls"), images)]
         files = {str(path): path.read_bytes() for path in project.dir.rglob("*") if path.is_file()}
         return sorted(containers), listings, files, machine.records()
 
