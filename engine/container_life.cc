@@ -207,7 +207,7 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
   stop_health(entry);
   entry->kill_timer.cancel();
   const auto ports = published_ports(*entry);
-  const auto senders = senders_of(c);
+  forget_senders_of(c);
   entry->ending = true;
   c.status = RunState::kExited;
   c.pid = 0;
@@ -221,9 +221,7 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
   services.netd.remove_container(c.id);
   const std::string id = c.id;
   services.pool.run(
-      [this, id, ports, senders] {
-        return clean_up(services.runtime, id, run_dir(id), ports, senders);
-      },
+      [this, id, ports] { return clean_up(services.runtime, id, run_dir(id), ports); },
       [this, id, ran, then = std::move(then)](Status cleaned) {
         Entry* same = get(id);
         if (same == nullptr) return;

@@ -17,6 +17,7 @@ namespace stack::engine {
 
 namespace {
 
+constexpr std::chrono::milliseconds kForgetAfter{200};
 constexpr int kEphemeralFirst = 32768;
 constexpr int kEphemeralLast = 60999;
 
@@ -161,6 +162,21 @@ std::vector<netd::Sender> Containers::senders() const {
     out.insert(out.end(), more.begin(), more.end());
   }
   return out;
+}
+
+void Containers::Impl::forget_senders_of(const Container& c) {
+  const auto gone = senders_of(c);
+  if (gone.empty()) return;
+  const bool under_way = !departed.empty();
+  departed.insert(departed.end(), gone.begin(), gone.end());
+  if (under_way) return;
+  forget_soon = services.loop.after(kForgetAfter, [this] {
+    services.pool.run([gone = std::exchange(departed, {})] { return netd::forget_senders(gone); },
+                      [](Status forgotten) {
+                        if (!forgotten.ok())
+                          log_warning("the firewall: {}", forgotten.error().to_string());
+                      });
+  });
 }
 
 void Containers::Impl::register_names(Entry* entry, Fd netns, std::function<void(Status)> done) {

@@ -318,22 +318,18 @@ Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const 
     return run(runtime, job, netns_fd);
   }();
   if (!running.ok()) {
-    (void)clean_up(runtime, job.container.id, job.run_dir, job.ports,
-                   senders);  // the first error is the one to tell
+    // The first error is the one to tell.
+    (void)netd::forget_senders(senders);
+    (void)clean_up(runtime, job.container.id, job.run_dir, job.ports);
   }
   return running;
 }
 
 Status clean_up(const runtime::Runtime& runtime, const std::string& id, const fs::path& run_dir,
-                const std::vector<netd::PublishedPort>& ports,
-                const std::vector<netd::Sender>& senders) {
+                const std::vector<netd::PublishedPort>& ports) {
   Status unpublished = ports.empty() ? ok_status() : netd::unpublish(id, ports);
-  Status forgotten = netd::forget_senders(senders);
   Status destroyed = runtime.destroy(id, run_dir);
-  for (Status* failed : {&unpublished, &forgotten}) {
-    if (!failed->ok()) return std::move(*failed);
-  }
-  return destroyed;
+  return unpublished.ok() ? std::move(destroyed) : std::move(unpublished);
 }
 
 }  // namespace stack::engine

@@ -58,9 +58,9 @@ std::vector<netd::Sender> senders_of(const Container& container);
 // program. Undoes itself on failure.
 Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job,
                                          int netns_fd);
-// After the end: rules, cgroups, run directory. Idempotent.
+// After the end: published ports, cgroups, run directory. Idempotent.
 Status clean_up(const runtime::Runtime& runtime, const std::string& id,
-                const std::filesystem::path& run_dir, const std::vector<netd::PublishedPort>& ports,
-                const std::vector<netd::Sender>& senders);
+                const std::filesystem::path& run_dir,
+                const std::vector<netd::PublishedPort>& ports);
 
 }  // namespace stack::engine

@@ -151,7 +151,9 @@ void Containers::Impl::notify_waiters(Entry* entry, WaitCondition reached) {
 }
 
 Containers::Containers(Services& services) : impl_(std::make_unique<Impl>(services)) {}
-Containers::~Containers() = default;
+Containers::~Containers() {
+  (void)netd::forget_senders(impl_->departed);  // what fails now is put right at the next start
+}
 
 void Containers::Impl::erase(const std::string& id, bool volumes) {
   Entry* entry = get(id);

@@ -18,6 +18,7 @@
 #include "engine/daemon.h"
 #include "engine/native_probe.h"
 #include "netd/ports.h"
+#include "netd/senders.h"
 #include "runtime/container.h"
 #include "scheduler/health.h"
 #include "scheduler/restart.h"
@@ -100,6 +101,8 @@ struct Containers::Impl {
   std::map<std::string, int> next_ephemeral;  // protocol -> where to look first
   std::set<std::string> unsaved;  // ids of containers whose record is to be written again
   EventLoop::Timer save_again;
+  std::vector<netd::Sender> departed;  // guards of interfaces that are gone
+  EventLoop::Timer forget_soon;
 
   // containers.cc
   Entry* get(const std::string& id);
@@ -170,6 +173,10 @@ struct Containers::Impl {
   Status assign_ports(Entry* entry, const std::vector<AssignedPort>& heir_of = {});
   std::vector<netd::PublishedPort> published_ports(const Entry& entry) const;
   void release(Entry* entry);
+  // Later, many at once: taking one out of the firewall costs milliseconds in which no other change
+  // of it is made. The names of interfaces do not come again, so what is left for a moment is of no
+  // use to anybody.
+  void forget_senders_of(const Container& c);
 
   // container_health.cc
   void start_health(Entry* entry, bool resume);
