@@ -44,7 +44,7 @@ Result<Fd> Containers::attach(const std::string& name_or_id, AttachOptions optio
     return std::move(pair.first);
   }
   return runtime::attach(impl_->run_dir(entry->c.id),
-                         {options.stdin_, options.stdout_, options.stderr_});
+                         {options.stdin_, options.stdout_, options.stderr_, options.tell_moment});
 }
 
 Status Containers::resize(const std::string& name_or_id, int rows, int columns) {

@@ -75,6 +75,7 @@ struct ExecStreams {
 
 struct AttachOptions {
   bool stdin_ = false, stdout_ = true, stderr_ = true;
+  bool tell_moment = false;  // of a container that is up: runtime::moment_of_attachment()
 };
 
 class Containers {

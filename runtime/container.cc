@@ -176,9 +176,25 @@ Result<Fd> attach(const std::filesystem::path& run_dir, const AttachRequest& req
   message.kind = wire::Control::kAttach;
   message.a = (request.stdin_ ? wire::kClientStdin : 0U) |
               (request.stdout_ ? wire::kClientStdout : 0U) |
-              (request.stderr_ ? wire::kClientStderr : 0U);
+              (request.stderr_ ? wire::kClientStderr : 0U) |
+              (request.tell_moment ? wire::kClientMoment : 0U);
   TRY(control(run_dir, message, theirs.get()));
   return std::move(ours);
+}
+
+std::optional<WallTime> moment_of_attachment(int socket) {
+  constexpr int kLongestWaitMs = 2000;
+  const wire::Moment expected;
+  wire::Moment moment;
+  pollfd readable{socket, POLLIN, 0};
+  if (::poll(&readable, 1, kLongestWaitMs) != 1) return std::nullopt;
+  // It is sent as one piece; what is something else stays for the reader of the stream.
+  if (::recv(socket, &moment, sizeof moment, MSG_PEEK | MSG_DONTWAIT) != sizeof moment ||
+      std::memcmp(moment.mark, expected.mark, sizeof moment.mark) != 0)
+    return std::nullopt;
+  (void)::recv(socket, &moment, sizeof moment, MSG_DONTWAIT);
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(
+      std::chrono::seconds(moment.seconds) + std::chrono::nanoseconds(moment.nanoseconds)));
 }
 
 Status resize(const std::filesystem::path& run_dir, std::uint16_t rows, std::uint16_t cols) {

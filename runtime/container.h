@@ -48,6 +48,7 @@ struct AttachRequest {
   bool stdin_ = false;
   bool stdout_ = true;
   bool stderr_ = true;
+  bool tell_moment = false;  // see moment_of_attachment()
 };
 
 // A stream socket that is attached before the program starts, so that not a byte is missed.
@@ -179,6 +180,10 @@ Result<std::optional<ExitRecord>> read_exit(const std::filesystem::path& run_dir
 // A stream socket: output as Docker's 8-byte frames (raw with a terminal); what is written goes to
 // stdin; shutting down the write side ends stdin when stdin_once was asked for.
 Result<Fd> attach(const std::filesystem::path& run_dir, const AttachRequest& request);
+// The moment of an attachment with `tell_moment`, to be read before anything else: the log up to it
+// (LogQuery::until) and what the socket gives are the whole output, and have nothing in common.
+// Blocking. nullopt: the shim is of an earlier version, or gone.
+std::optional<WallTime> moment_of_attachment(int socket);
 Status resize(const std::filesystem::path& run_dir, std::uint16_t rows, std::uint16_t cols);
 Status signal(const std::filesystem::path& run_dir, int signal_number);  // to the container's init
 

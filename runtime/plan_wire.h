@@ -81,7 +81,19 @@ struct ControlRequest {
   std::uint32_t a = 0;  // attach: ClientFlag; resize: rows
   std::uint32_t b = 0;  // resize: columns
 };
-enum ClientFlag : std::uint32_t { kClientStdin = 1, kClientStdout = 2, kClientStderr = 4 };
+enum ClientFlag : std::uint32_t {
+  kClientStdin = 1,
+  kClientStdout = 2,
+  kClientStderr = 4,
+  kClientMoment = 8,  // is sent a Moment before anything else
+};
+// When a client was attached: lines of the log up to this time were written before, whole ones
+// after it and the rest of unfinished ones it is sent.
+struct Moment {
+  char mark[8] = {'a', 't', 't', 'a', 'c', 'h', 'e', 'd'};
+  std::int64_t seconds = 0;  // CLOCK_REALTIME
+  std::int64_t nanoseconds = 0;
+};
 
 // Reads in place. After an overrun everything is empty and `bad` is true.
 class Reader {

@@ -48,9 +48,11 @@ void logs(Services& services, const std::shared_ptr<DirectoryWatcher>& watcher,
   stream_log(services, watcher, exchange, c->id, std::move(options));
 }
 
-std::string earlier_output(const std::filesystem::path& file, const AttachOptions& wanted,
-                           bool raw) {
+// What was written before the client was attached; all of it when there is no attachment.
+std::string earlier_output(const std::filesystem::path& file, const AttachOptions& wanted, bool raw,
+                           int attachment) {
   runtime::LogQuery query;
+  if (attachment >= 0) query.until = runtime::moment_of_attachment(attachment);
   query.stdout_ = wanted.stdout_;
   query.stderr_ = wanted.stderr_;
   auto reader = runtime::LogReader::open(file, query);
@@ -80,6 +82,7 @@ void attach(Services& services, const ExchangePtr& exchange, bool web_socket) {
   options.stdout_ = query.flag("stdout");
   options.stderr_ = query.flag("stderr");
   const bool stream = query.flag("stream");
+  options.tell_moment = stream && query.flag("logs") && is_up(c->status);
   const bool raw = c->config.tty;
   const std::string id = c->id;
   if (web_socket) {
@@ -104,12 +107,14 @@ void attach(Services& services, const ExchangePtr& exchange, bool web_socket) {
   };
   if (!query.flag("logs")) return exchange->hijack(std::move(with));
   const auto shared = std::make_shared<Hijack>(std::move(with));
-  services.pool.run([file = services.containers->log_file(id), options,
-                     raw] { return earlier_output(file, options, raw); },
-                    [exchange, shared](std::string text) {
-                      shared->first = std::move(text);
-                      exchange->hijack(std::move(*shared));
-                    });
+  services.pool.run(
+      [file = services.containers->log_file(id), options, raw, shared] {
+        return earlier_output(file, options, raw, options.tell_moment ? shared->duplex.get() : -1);
+      },
+      [exchange, shared](std::string text) {
+        shared->first = std::move(text);
+        exchange->hijack(std::move(*shared));
+      });
 }
 
 // The status comes as the body of an answer whose header goes out at once: a client knows then that

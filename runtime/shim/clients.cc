@@ -62,7 +62,13 @@ bool Clients::push(Client* client, std::string_view head, std::string_view bytes
   return true;
 }
 
-void Clients::send(bool is_stderr, std::string_view bytes) {
+void Clients::send(bool is_stderr, std::string_view bytes) { send_from(0, is_stderr, bytes); }
+
+void Clients::send_to_newest(bool is_stderr, std::string_view bytes) {
+  if (count_ > 0 && !bytes.empty()) send_from(count_ - 1, is_stderr, bytes);
+}
+
+void Clients::send_from(std::size_t first, bool is_stderr, std::string_view bytes) {
   const std::uint32_t wanted =
       is_stderr ? runtime::wire::kClientStderr : runtime::wire::kClientStdout;
   const auto size = static_cast<std::uint32_t>(bytes.size());
@@ -74,7 +80,7 @@ void Clients::send(bool is_stderr, std::string_view bytes) {
                         static_cast<char>(size >> 16U),
                         static_cast<char>(size >> 8U),
                         static_cast<char>(size)};
-  for (std::size_t i = count_; i-- > 0;) {
+  for (std::size_t i = count_; i-- > first;) {
     if ((clients_[i].flags & wanted) == 0) continue;
     if (!push(&clients_[i], raw_ ? std::string_view() : std::string_view(head, sizeof head), bytes))
       remove(i);

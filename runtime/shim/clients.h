@@ -19,11 +19,13 @@ class Clients {
   void set_raw(bool raw) { raw_ = raw; }
   // Takes the descriptor; more than kMax are refused by closing it.
   void add(int fd, std::uint32_t flags);
-  // Only while !blocked().
+  // Only while !blocked(). The second form: to the one that was added last, and has room.
   void send(bool is_stderr, std::string_view bytes);
+  void send_to_newest(bool is_stderr, std::string_view bytes);
   // True while some client has not taken what it was sent.
   bool blocked() const;
   bool empty() const { return count_ == 0; }
+  std::size_t count() const { return count_; }
 
   // Fills `polls`, returns how many. `read_stdin` false: input is not wanted now.
   std::size_t poll_list(pollfd* polls, bool read_stdin) const;
@@ -44,6 +46,7 @@ class Clients {
     char* buffer = nullptr;  // one mapping, made when a client first falls behind
   };
   void remove(std::size_t index);
+  void send_from(std::size_t first, bool is_stderr, std::string_view bytes);
   bool push(Client* client, std::string_view head, std::string_view bytes);
 
   Client clients_[kMax];

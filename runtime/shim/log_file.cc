@@ -117,6 +117,10 @@ void LogFile::finish(bool is_stderr) {
   line.continued = false;
 }
 
+std::string_view LogFile::unfinished(bool is_stderr) const {
+  return {g_partial[is_stderr ? 1 : 0], g_line[is_stderr ? 1 : 0].size};
+}
+
 void LogFile::flush() {
   if (gathered_ == 0) return;
   const std::uint64_t good = size_ - gathered_;

@@ -20,6 +20,8 @@ class LogFile {
   void add(bool is_stderr, std::string_view bytes);
   // End of a stream: what is left is recorded without a newline.
   void finish(bool is_stderr);
+  // What has come of a line whose end has not.
+  std::string_view unfinished(bool is_stderr) const;
   // To disk with what is gathered. Called after each round of reads.
   void flush();
   // Gives the buffers' memory back; after a quiet moment. Unfinished lines are kept.

@@ -143,7 +143,7 @@ class Supervision {
     int fd = -1;
     const ssize_t n = receive_message(keeper_.control, &request, sizeof request, &fd, MSG_DONTWAIT);
     if (n == sizeof request && request.kind == Control::kAttach && fd >= 0) {
-      g_clients.add(fd, request.a);
+      attach(fd, request.a);
       return;
     }
     if (n == sizeof request && request.kind == Control::kResize && streams_.terminal) {
@@ -152,6 +152,26 @@ class Supervision {
       ::ioctl(streams_.in, TIOCSWINSZ, &size);
     }
     if (fd >= 0) ::close(fd);
+  }
+
+  // All that was read until now is in the log.
+  static void attach(int fd, std::uint32_t flags) {
+    using namespace runtime::wire;
+    const bool wants_moment = (flags & kClientMoment) != 0;
+    if (wants_moment) {
+      timespec now{};
+      ::clock_gettime(CLOCK_REALTIME, &now);
+      Moment moment;
+      moment.seconds = now.tv_sec;
+      moment.nanoseconds = now.tv_nsec;
+      (void)::send(fd, &moment, sizeof moment,
+                   MSG_NOSIGNAL | MSG_DONTWAIT);  // a new socket has room
+    }
+    const std::size_t before = g_clients.count();
+    g_clients.add(fd, flags);
+    if (!wants_moment || g_clients.count() == before) return;
+    for (const bool is_stderr : {false, true})
+      g_clients.send_to_newest(is_stderr, g_log.unfinished(is_stderr));
   }
 
   void reap() {

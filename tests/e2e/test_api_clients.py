@@ -180,6 +180,16 @@ class Clients(EngineTest):
                                             detach=True)
         self.assertEqual(b"".join(second.attach(stream=True, logs=True)), b"1\n2\n3\n")
 
+    def test_attach_with_the_log_has_everything_once(self):
+        """Whatever the moment of the attachment: in the middle of a line, between lines, before the first."""
+        count = ("i=0; while [ $i -lt 400 ]; do printf $i; [ $((i % 40)) != 7 ] || sleep 0.02; echo ,; i=$((i + 1)); "
+                 "[ $((i % 40)) != 0 ] || sleep 0.02; done")
+        expected = b"".join(b"%d,\n" % i for i in range(400))
+        for _ in range(10):
+            one = self.client.containers.run("busybox", ["sh", "-c", count], detach=True)
+            self.assertEqual(b"".join(one.attach(stream=True, logs=True)), expected)
+            one.remove(force=True)
+
     def test_archives(self):
         one = self.loop()
         self.assertTrue(one.put_archive("/tmp", archive(a=b"text", b=b"")))
