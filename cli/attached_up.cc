@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kStep{100};
 
-// Which services' output is shown.
 // What is not brought up has no exit code to wait for.
 Status check_exit_code_from(const Arguments& args, const compose::Project& project) {
   const std::string from = args.text("exit-code-from");
@@ -39,6 +38,7 @@ Status check_exit_code_from(const Arguments& args, const compose::Project& proje
       .fix("It is neither named nor a dependency of what is: name it as well.");
 }
 
+// Which services' output is shown.
 Result<std::set<std::string>> attach_set(const Arguments& args, const compose::Project& project) {
   std::set<std::string> out;
   const auto wanted = args.list("attach");

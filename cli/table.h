@@ -21,5 +21,4 @@ std::size_t display_width(std::string_view text);
 // At most `cells` code points; a cut text ends with "…".
 std::string ellipsis(std::string_view text, std::size_t cells);
 
-
 }  // namespace stack::cli

@@ -55,23 +55,6 @@ struct Drain : std::enable_shared_from_this<Drain> {
 
 }  // namespace
 
-void Containers::start_standby(const std::string& name_or_id, Done<Unit> done) {
-  auto found = impl_->find(name_or_id);
-  if (!found.ok()) return done(std::move(found).error());
-  const std::string id = (*found)->c.id;
-  const auto operation = [this, id, done](Entry::Finished finished) {
-    Entry* entry = impl_->get(id);
-    if (entry->c.status != RunState::kRunning) entry->c.standby = true;
-    entry->restarts = {};
-    entry->c.restart_count = 0;
-    impl_->start(entry, [done, finished](Result<Unit> result) {
-      done(std::move(result));
-      finished();
-    });
-  };
-  impl_->enqueue(id, operation, Impl::no_such_container(id, std::move(done)));
-}
-
 void Containers::take_over(const std::string& id, const std::string& from, Done<Unit> done) {
   auto found = impl_->find(id);
   if (!found.ok()) return done(std::move(found).error());

@@ -263,26 +263,6 @@ void Containers::Impl::restore_interfaces(Entry* entry) {
                     });
 }
 
-Status check_connectable(const Container& c, const Network& network) {
-  const auto& mode = c.config.network_mode;
-  if (network.config.driver == "host") {
-    return Error::conflict(
-        "cannot connect container to host network - container must be created in host network "
-        "mode");
-  }
-  if (mode == "host" || mode.rfind("container:", 0) == 0) {
-    return Error::conflict(
-        "container sharing network namespace with another container or host cannot be connected "
-        "to any other network");
-  }
-  if (network.config.driver == "null" || mode == "none") {
-    return Error::conflict(
-        "container cannot be connected to multiple networks with one of the networks in private "
-        "(none) mode");
-  }
-  return ok_status();
-}
-
 void Containers::connect(const std::string& name_or_id, const std::string& network_id,
                          EndpointConfig config, Done<Unit> done) {
   auto found = impl_->find(name_or_id);

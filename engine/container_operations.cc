@@ -10,21 +10,28 @@
 namespace stack::engine {
 
 void Containers::start(const std::string& name_or_id, Done<Unit> done) {
-  auto found = impl_->find(name_or_id);
+  impl_->start_in_turn(name_or_id, false, std::move(done));
+}
+
+void Containers::start_standby(const std::string& name_or_id, Done<Unit> done) {
+  impl_->start_in_turn(name_or_id, true, std::move(done));
+}
+
+void Containers::Impl::start_in_turn(const std::string& name_or_id, bool standby, Done<Unit> done) {
+  auto found = find(name_or_id);
   if (!found.ok()) return done(std::move(found).error());
   const std::string id = (*found)->c.id;
-  const auto operation = [this, id, done](Entry::Finished finished) {
-    Entry* entry = impl_->get(id);
-    const bool runs = entry->c.status == RunState::kRunning || entry->c.status == RunState::kPaused;
-    if (!runs) entry->c.standby = false;
+  const auto operation = [this, id, standby, done](Entry::Finished finished) {
+    Entry* entry = get(id);
+    if (!is_up(entry->c.status)) entry->c.standby = standby;
     entry->restarts = {};
     entry->c.restart_count = 0;
-    impl_->start(entry, [done, finished](Result<Unit> result) {
+    start(entry, [done, finished](Result<Unit> result) {
       done(std::move(result));
       finished();
     });
   };
-  impl_->enqueue(id, operation, Impl::no_such_container(id, std::move(done)));
+  enqueue(id, operation, no_such_container(id, std::move(done)));
 }
 
 void Containers::stop(const std::string& name_or_id, std::optional<int> timeout, std::string signal,

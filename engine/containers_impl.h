@@ -148,6 +148,8 @@ struct Containers::Impl {
   void remove_after_failed_start(const Entry& entry);
   void publish_attachments(const Entry& entry, bool begins);
   void restore_interfaces(Entry* entry);
+  // start() once its turn has come; `standby`: see Containers::start_standby().
+  void start_in_turn(const std::string& name_or_id, bool standby, Done<Unit> done);
   void begin_running(Entry* entry, runtime::RunningContainer running);
   void on_shim_exit(const std::string& id, std::uint64_t generation);
   void ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished, Entry::Finished then);

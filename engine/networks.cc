@@ -132,6 +132,26 @@ std::vector<netd::NetworkSpec> Networks::live_specs() const {
   return specs;
 }
 
+Status check_connectable(const Container& c, const Network& network) {
+  const auto& mode = c.config.network_mode;
+  if (network.config.driver == "host") {
+    return Error::conflict(
+        "cannot connect container to host network - container must be created in host network "
+        "mode");
+  }
+  if (mode == "host" || mode.rfind("container:", 0) == 0) {
+    return Error::conflict(
+        "container sharing network namespace with another container or host cannot be connected "
+        "to any other network");
+  }
+  if (network.config.driver == "null" || mode == "none") {
+    return Error::conflict(
+        "container cannot be connected to multiple networks with one of the networks in private "
+        "(none) mode");
+  }
+  return ok_status();
+}
+
 Status Networks::check_new(NetworkConfig& config) const {
   if (config.name.empty()) return Error::invalid("invalid network name: name is empty");
   const bool predefined = std::find(std::begin(kPredefined), std::end(kPredefined), config.name) !=

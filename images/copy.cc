@@ -50,14 +50,12 @@ class PipeSink final : public ByteSink {
   std::string buffer_;
 };
 
-}  // namespace
-
-namespace {
 TreeVisitor into(TarWriter& writer) {
   return [&writer](const TarEntry& entry, int file) {
     return file >= 0 ? writer.file_from(entry, file) : writer.header(entry);
   };
 }
+
 }  // namespace
 
 Status export_tar(int root_fd, int out_fd) {

@@ -102,8 +102,8 @@ class Build : public std::enable_shared_from_this<Build> {
         return say("Step " + event.text + "\n");
       case images::BuildEvent::Kind::kCached:
         return say(" ---> Using cache\n");
-      case images::BuildEvent::Kind::kOutput:  // errors in red, as Docker's classic builder has
-                                               // them
+      case images::BuildEvent::Kind::kOutput:
+        // Errors in red, as Docker's classic builder has them.
         return say(event.stream == "stderr" ? "\x1b[91m" + event.text + "\x1b[0m" : event.text);
       case images::BuildEvent::Kind::kWarning:
         return say("[Warning] " + event.text + "\n");
