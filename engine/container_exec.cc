@@ -8,7 +8,7 @@
 
 #include "base/files.h"
 #include "engine/containers_impl.h"
-#include "engine/overlay_view.h"
+#include "images/overlay.h"
 #include "images/store.h"
 
 namespace stack::engine {
@@ -190,7 +190,8 @@ void Containers::with_rootfs(const std::string& name_or_id,
     impl_->services.long_pool.run(
         [pid, lowers = std::move(lowers).value(), directory, work]() -> Status {
           if (pid != 0) return work("/proc/" + std::to_string(pid) + "/root");
-          const Fd root = TRY(open_overlay(lowers, directory / "upper", directory / "work"));
+          const Fd root =
+              TRY(images::mount_overlay(lowers, directory / "upper", directory / "work"));
           return work("/proc/self/fd/" + std::to_string(root.get()));
         },
         [done, finished](Status worked) {

@@ -10,9 +10,9 @@
 
 #include "base/files.h"
 #include "engine/container_config.h"
-#include "engine/overlay_view.h"
 #include "engine/volume_mount.h"
 #include "images/copy.h"
+#include "images/overlay.h"
 #include "netd/endpoint.h"
 #include "runtime/capabilities.h"
 #include "runtime/container_files.h"
@@ -63,7 +63,8 @@ Status fill_volumes(const StartJob& job) {
     std::error_code ec;
     if (!fs::is_empty(mount.host_path, ec) || ec) continue;
     if (!root)
-      root = TRY(open_overlay(job.lowers, job.directory / "upper", job.directory / "work"));
+      root =
+          TRY(images::mount_overlay(job.lowers, job.directory / "upper", job.directory / "work"));
     auto source = images::open_in_root(root.get(), mount.config.target, O_RDONLY | O_DIRECTORY);
     if (!source.ok()) continue;  // the image has nothing there
     struct stat st {};

@@ -2,54 +2,76 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
 namespace stack::images {
 namespace {
 
-int config(int fs, unsigned command, const char* key, const char* value) {
-  return static_cast<int>(::syscall(SYS_fsconfig, fs, command, key, value, 0));
+using Path = std::filesystem::path;
+
+Result<Fd> mount_by_context(const std::vector<Path>& lowers, const Path& upper, const Path& work) {
+  const Fd context(::fsopen("overlay", FSOPEN_CLOEXEC));
+  if (!context) return Error::os(errno, "fsopen overlay");
+  const auto set = [&](const char* key, const std::string& value) -> Status {
+    if (::fsconfig(context.get(), FSCONFIG_SET_STRING, key, value.c_str(), 0) == 0)
+      return ok_status();
+    return Error::os(errno, std::string("overlay ") + key + " " + value);
+  };
+  for (const Path& lower : lowers) TRY(set("lowerdir+", lower));
+  if (!upper.empty()) {
+    TRY(set("upperdir", upper));
+    TRY(set("workdir", work));
+  }
+  TRY(set("redirect_dir", "off"));
+  TRY(set("metacopy", "off"));
+  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return Error::os(errno, "creating an overlay");
+  Fd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, upper.empty() ? MOUNT_ATTR_RDONLY : 0));
+  if (!mount) return Error::os(errno, "mounting an overlay");
+  return mount;
+}
+
+// In a mount namespace of the calling thread's own, from which a detached copy is taken.
+Result<Fd> mount_by_options(const std::vector<Path>& lowers, const Path& upper, const Path& work) {
+  if (::unshare(CLONE_NEWNS | CLONE_FS) != 0 ||
+      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return Error::os(errno, "a mount namespace for an overlay");
+  // All options have to fit one page: directories are named by descriptors, which overlayfs takes
+  // only of this namespace.
+  std::vector<Fd> directories;
+  const auto name = [&](const Path& path) -> Result<std::string> {
+    directories.push_back(TRY(open_fd(path, O_PATH | O_DIRECTORY)));
+    return "/proc/self/fd/" + std::to_string(directories.back().get());
+  };
+  std::string options = "redirect_dir=off,metacopy=off,lowerdir=";
+  for (const Path& lower : lowers) options += (&lower == &lowers[0] ? "" : ":") + TRY(name(lower));
+  if (!upper.empty()) options += ",upperdir=" + TRY(name(upper)) + ",workdir=" + TRY(name(work));
+
+  // Any directory will do as a mount point: nobody else sees it covered.
+  const char* point = lowers[0].c_str();
+  if (::mount("overlay", point, "overlay", upper.empty() ? MS_RDONLY : 0, options.c_str()) != 0)
+    return Error::os(errno, "mounting an overlay");
+  Fd mount(::open_tree(AT_FDCWD, point, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!mount) return Error::os(errno, "detaching an overlay");
+  return mount;
 }
 
 }  // namespace
 
-Result<Fd> mount_overlay(const std::vector<std::filesystem::path>& lowers,
-                         const std::filesystem::path& upper, const std::filesystem::path& work) {
+Result<Fd> mount_overlay(const std::vector<Path>& lowers, const Path& upper, const Path& work) {
   if (lowers.empty())
     return Error::make(ErrorKind::kInternal, "an overlay needs a lower directory");
   // overlayfs wants two directories; one alone is its own view.
   if (upper.empty() && lowers.size() == 1) return open_fd(lowers[0], O_RDONLY | O_DIRECTORY);
-  Fd fs(static_cast<int>(::syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)));
-  if (!fs) return Error::os(errno, "fsopen overlay");
-  bool one_by_one = true;
-  for (const auto& lower : lowers) {
-    if (config(fs.get(), FSCONFIG_SET_STRING, "lowerdir+", lower.c_str()) == 0) continue;
-    if (errno != EINVAL || &lower != &lowers[0])
-      return Error::os(errno, "overlay lower directory " + lower.string());
-    one_by_one = false;  // before Linux 6.5
-    break;
-  }
-  if (!one_by_one) {
-    std::string joined;
-    for (const auto& lower : lowers) joined += (joined.empty() ? "" : ":") + lower.string();
-    if (config(fs.get(), FSCONFIG_SET_STRING, "lowerdir", joined.c_str()) != 0)
-      return Error::os(errno, "overlay lower directories");
-  }
-  if (!upper.empty() && (config(fs.get(), FSCONFIG_SET_STRING, "upperdir", upper.c_str()) != 0 ||
-                         config(fs.get(), FSCONFIG_SET_STRING, "workdir", work.c_str()) != 0)) {
-    return Error::os(errno, "overlay upper directory " + upper.string());
-  }
-  // A layer must be complete in its upper directory: no renames by redirect, no files without data.
-  (void)config(fs.get(), FSCONFIG_SET_STRING, "redirect_dir", "off");
-  (void)config(fs.get(), FSCONFIG_SET_STRING, "metacopy", "off");
-  if (config(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr) != 0)
-    return Error::os(errno, "creating an overlay");
-  Fd mount(static_cast<int>(
-      ::syscall(SYS_fsmount, fs.get(), FSMOUNT_CLOEXEC, upper.empty() ? MOUNT_ATTR_RDONLY : 0)));
-  if (!mount) return Error::os(errno, "mounting an overlay");
+  auto mount = mount_by_context(lowers, upper, work);
+  if (mount.ok() || mount.error().os_errno != EINVAL) return mount;
+  std::thread([&] { mount = mount_by_options(lowers, upper, work); }).join();
   return mount;
 }
 

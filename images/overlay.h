@@ -1,6 +1,6 @@
 // A detached overlay mount: no path, no mount point, gone with its descriptor. For looking into a
-// stack of layers and for COPY. Needs CAP_SYS_ADMIN. Runtime mounts of containers are not made
-// here.
+// stack of layers, for COPY, and for the root of a container that does not run. Needs
+// CAP_SYS_ADMIN. A running container's own mount is made by its shim.
 #pragma once
 
 #include <filesystem>
@@ -12,7 +12,10 @@
 namespace stack::images {
 
 // `lowers` topmost first, at least one. Without `upper` the mount is read-only. The result is an
-// O_PATH-like directory descriptor for openat2.
+// O_PATH-like directory descriptor for openat2. No renames by redirect and no files without data:
+// `upper` is a complete layer. Nobody else may have `upper` mounted meanwhile (overlayfs, "Sharing
+// and copying layers"). By fsopen(2) with lowerdir+ (Linux 6.7); older kernels refuse that key with
+// EINVAL, some of them (6.1) only when the mount is created, and get mount(2).
 Result<Fd> mount_overlay(const std::vector<std::filesystem::path>& lowers,
                          const std::filesystem::path& upper = {},
                          const std::filesystem::path& work = {});

@@ -11,7 +11,7 @@ packages_build=(
 packages_images=(apt ca-certificates curl debian-archive-keyring libjs-vue mmdebstrap)
 # To build and run the tests.
 packages_test=(
-    ccache docker-registry gcc git iproute2 libgmock-dev libgtest-dev lld nftables openssl
+    busybox-static ccache docker-registry gcc git iproute2 libgmock-dev libgtest-dev lld nftables openssl
     procps python3 python3-docker util-linux
 )
 # For tests/fuzz/run.sh.

@@ -13,8 +13,8 @@
 #include "engine/api/routes.h"
 #include "engine/api/text.h"
 #include "engine/json_fields.h"
-#include "engine/overlay_view.h"
 #include "images/copy.h"
+#include "images/overlay.h"
 #include "images/store.h"
 #include "runtime/user.h"
 
@@ -231,7 +231,7 @@ Status write_tree(const images::Store& store, const Paths& paths, const std::str
   TRY(make_directories(scratch / "work", 0700));
   Status written = ok_status();
   {
-    auto root = open_overlay(layers, scratch / "upper", scratch / "work");
+    auto root = images::mount_overlay(layers, scratch / "upper", scratch / "work");
     written = root.ok() ? images::export_tar(root->get(), out) : Status(std::move(root).error());
   }
   const Status removed = remove_tree(scratch);

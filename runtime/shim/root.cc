@@ -30,31 +30,23 @@ bool set_path(int context, const char* key, const char* path) {
   return ok;
 }
 
-// Linux 6.7: one call a layer. -1 with EINVAL where the kernel does not know `lowerdir+`.
+// One call a layer: Linux 6.7. -1 on any failure: older kernels refuse `lowerdir+`, some of them
+// (6.1) only when the mount is created, and what else is wrong mount(2) tells as well.
 int overlay_by_context(const PlanView& plan, const Setup& setup) {
   const int context = ::fsopen("overlay", FSOPEN_CLOEXEC);
   if (context < 0) return -1;
   (void)::fsconfig(context, FSCONFIG_SET_STRING, "source", "overlay", 0);
+  bool made = true;
   Reader lowers = plan.lowers.items;
-  for (std::uint32_t i = 0; i < plan.lowers.count; ++i) {
-    const char* lower = lowers.c_str();
-    if (set_path(context, "lowerdir+", lower)) continue;
-    if (errno == EINVAL && i == 0) {
-      ::close(context);
-      errno = EINVAL;
-      return -1;
-    }
-    Detail text;
-    text << "error mounting the root file system: layer " << lower;
-    setup.fail(text.view());
-  }
-  const bool made = (plan.upper.empty() || (set_path(context, "upperdir", plan.upper.data()) &&
-                                            set_path(context, "workdir", plan.work.data()))) &&
-                    ::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
+  for (std::uint32_t i = 0; made && i < plan.lowers.count; ++i)
+    made = set_path(context, "lowerdir+", lowers.c_str());
+  made = made &&
+         (plan.upper.empty() || (set_path(context, "upperdir", plan.upper.data()) &&
+                                 set_path(context, "workdir", plan.work.data()))) &&
+         ::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
   if (!made) {
-    Detail text;
-    text << "error mounting the root file system: overlay with upper directory " << plan.upper;
-    setup.fail(text.view());
+    ::close(context);
+    return -1;
   }
   const int mount = ::fsmount(context, FSMOUNT_CLOEXEC, 0);
   setup.need(mount >= 0, "error mounting the root file system: fsmount");
@@ -62,23 +54,28 @@ int overlay_by_context(const PlanView& plan, const Setup& setup) {
   return mount;
 }
 
-// mount(2) takes at most a page of options, so layers are named by their descriptors.
+// mount(2) takes at most a page of options, so directories are named by their descriptors.
 void overlay_by_mount(const PlanView& plan, const Setup& setup) {
   Text<4096> options;
-  options << "lowerdir=";
-  Reader lowers = plan.lowers.items;
-  for (std::uint32_t i = 0; i < plan.lowers.count; ++i) {
-    const char* lower = lowers.c_str();
-    const int fd = ::open(lower, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const auto add = [&](const char* before, const char* directory) {
+    const int fd = ::open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     Detail text;
-    text << "error mounting the root file system: layer " << lower;
+    text << "error mounting the root file system: layer " << directory;
     setup.need(fd >= 0, text.view());
-    options << (i == 0 ? "" : ":") << "/proc/self/fd/" << fd;
+    options << before << "/proc/self/fd/" << fd;
+  };
+  Reader lowers = plan.lowers.items;
+  for (std::uint32_t i = 0; i < plan.lowers.count; ++i)
+    add(i == 0 ? "lowerdir=" : ":", lowers.c_str());
+  if (!plan.upper.empty()) {
+    add(",upperdir=", plan.upper.data());
+    add(",workdir=", plan.work.data());
   }
-  if (!plan.upper.empty()) options << ",upperdir=" << plan.upper << ",workdir=" << plan.work;
   if (options.size() == 4095) setup.fail("the container has too many layers for this kernel", 0);
-  setup.need(::mount("overlay", plan.run_dir.data(), "overlay", 0, options.c_str()) == 0,
-             "error mounting the root file system: overlay");
+  if (::mount("overlay", plan.run_dir.data(), "overlay", 0, options.c_str()) == 0) return;
+  Detail text;
+  text << "error mounting the root file system: overlay with upper directory " << plan.upper;
+  setup.fail(text.view());
 }
 
 void make_node(int dir, const char* name, mode_t mode, dev_t device, uid_t uid, gid_t gid,
@@ -107,8 +104,6 @@ int make_root(const PlanView& plan, Setup* setup) {
   if (plan.lowers.count > 0) {
     mount = overlay_by_context(plan, *setup);
     if (mount < 0) {
-      setup->need(errno == EINVAL || errno == ENOSYS,
-                  "error mounting the root file system: fsopen overlay");
       overlay_by_mount(plan, *setup);
       attached = true;
     }

@@ -25,7 +25,7 @@ class RuntimeRootTest : public ::testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     const std::string busybox = stack::exists("/bin/busybox") ? "/bin/busybox" : "/usr/bin/busybox";
-    if (!stack::exists(busybox)) GTEST_SKIP() << "needs Debian's package busybox-static";
+    ASSERT_TRUE(stack::exists(busybox)) << "needs Debian's package busybox-static";
     dir_ = std::filesystem::temp_directory_path() / ("stack-runtime-" + random_hex(12));
     make_layer(busybox);
     auto runtime =
