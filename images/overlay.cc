@@ -1,14 +1,14 @@
 #include "images/overlay.h"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <thread>
+
+#include "base/kernel.h"
 
 namespace stack::images {
 namespace {
@@ -69,7 +69,8 @@ Result<Fd> mount_overlay(const std::vector<Path>& lowers, const Path& upper, con
     return Error::make(ErrorKind::kInternal, "an overlay needs a lower directory");
   // overlayfs wants two directories; one alone is its own view.
   if (upper.empty() && lowers.size() == 1) return open_fd(lowers[0], O_RDONLY | O_DIRECTORY);
-  auto mount = mount_by_context(lowers, upper, work);
+  Result<Fd> mount = Error::os(EINVAL, "lowerdir+");
+  if (kernel_at_least(6, 7)) mount = mount_by_context(lowers, upper, work);
   if (mount.ok() || mount.error().os_errno != EINVAL) return mount;
   std::thread([&] { mount = mount_by_options(lowers, upper, work); }).join();
   return mount;

@@ -14,8 +14,8 @@ namespace stack::images {
 // `lowers` topmost first, at least one. Without `upper` the mount is read-only. The result is an
 // O_PATH-like directory descriptor for openat2. No renames by redirect and no files without data:
 // `upper` is a complete layer. Nobody else may have `upper` mounted meanwhile (overlayfs, "Sharing
-// and copying layers"). By fsopen(2) with lowerdir+ (Linux 6.7); older kernels refuse that key with
-// EINVAL, some of them (6.1) only when the mount is created, and get mount(2).
+// and copying layers"). By fsopen(2) with lowerdir+ (Linux 6.7, paths of up to 255 bytes), else by
+// mount(2).
 Result<Fd> mount_overlay(const std::vector<std::filesystem::path>& lowers,
                          const std::filesystem::path& upper = {},
                          const std::filesystem::path& work = {});

@@ -1,11 +1,10 @@
 // Docker's profile files: JSON with conditions on capabilities, architecture and kernel version,
 // resolved here.
-#include <sys/utsname.h>
-
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
 
+#include "base/kernel.h"
 #include "runtime/seccomp.h"
 
 namespace stack::runtime {
@@ -22,16 +21,11 @@ constexpr std::string_view kNativeGo = "arm64";
 constexpr std::string_view kNativeScmp = "SCMP_ARCH_AARCH64";
 #endif
 
-bool kernel_at_least(const std::string& wanted) {
+// "4.8", as profiles write it.
+bool kernel_at_least_text(const std::string& wanted) {
   int major = 0;
   int minor = 0;
-  int have_major = 0;
-  int have_minor = 0;
-  utsname name{};
-  if (std::sscanf(wanted.c_str(), "%d.%d", &major, &minor) != 2) return false;
-  if (::uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &have_major, &have_minor) != 2)
-    return false;
-  return have_major != major ? have_major > major : have_minor >= minor;
+  return std::sscanf(wanted.c_str(), "%d.%d", &major, &minor) == 2 && kernel_at_least(major, minor);
 }
 
 std::vector<std::string> strings(const json& object, const char* name) {
@@ -56,7 +50,7 @@ bool applies(const json& rule, CapabilityMask capabilities) {
     }
     const auto arches = strings(*it, "arches");
     if (!arches.empty() && !names_us(arches)) return false;
-    if (it->contains("minKernel") && !kernel_at_least((*it)["minKernel"].get<std::string>()))
+    if (it->contains("minKernel") && !kernel_at_least_text((*it)["minKernel"].get<std::string>()))
       return false;
   }
   if (const auto it = rule.find("excludes"); it != rule.end() && it->is_object()) {
@@ -64,7 +58,7 @@ bool applies(const json& rule, CapabilityMask capabilities) {
       if (has(cap)) return false;
     }
     if (names_us(strings(*it, "arches"))) return false;
-    if (it->contains("minKernel") && kernel_at_least((*it)["minKernel"].get<std::string>()))
+    if (it->contains("minKernel") && kernel_at_least_text((*it)["minKernel"].get<std::string>()))
       return false;
   }
   return true;

@@ -1,6 +1,7 @@
 // The container's root and its devices.
 #include <sys/sysmacros.h>
 
+#include "base/kernel.h"
 #include "runtime/shim/child.h"
 
 namespace stack::shim {
@@ -30,9 +31,9 @@ bool set_path(int context, const char* key, const char* path) {
   return ok;
 }
 
-// One call a layer: Linux 6.7. -1 on any failure: older kernels refuse `lowerdir+`, some of them
-// (6.1) only when the mount is created, and what else is wrong mount(2) tells as well.
+// One call a layer, `lowerdir+`: Linux 6.7. -1 on any failure, which mount(2) tells as well.
 int overlay_by_context(const PlanView& plan, const Setup& setup) {
+  if (!kernel_at_least(6, 7)) return -1;
   const int context = ::fsopen("overlay", FSOPEN_CLOEXEC);
   if (context < 0) return -1;
   (void)::fsconfig(context, FSCONFIG_SET_STRING, "source", "overlay", 0);
