@@ -59,7 +59,8 @@ Status start(const EngineAddress& address, const LaunchOptions& options, const A
   spawn_options.argv = {program, "--on-demand"};
   spawn_options.fds = {{log.get(), STDOUT_FILENO}, {log.get(), STDERR_FILENO}};
   const Child child = TRY_WHILE(spawn(spawn_options), "starting the engine");
-  const auto deadline = std::chrono::steady_clock::now() + options.timeout;
+  const auto started = std::chrono::steady_clock::now();
+  bool noticed = false;
   std::chrono::milliseconds pause{1};
   while (!answers(client)) {
     const auto status = TRY(reap(child.pidfd.get(), false));
@@ -73,7 +74,14 @@ Status start(const EngineAddress& address, const LaunchOptions& options, const A
                                      said.empty() ? "" : ":\n", said))
           .fix(fmt::format("Its whole log is {}.", log_path));
     }
-    if (std::chrono::steady_clock::now() > deadline) {
+    const auto waited = std::chrono::steady_clock::now() - started;
+    if (!noticed && waited > options.notice) {
+      noticed = true;
+      fmt::print(stderr,
+                 "The engine is starting; after a power cut it unpacks images again. Its log: {}\n",
+                 log_path);
+    }
+    if (waited > options.timeout) {
       return Error::make(ErrorKind::kTimeout,
                          fmt::format("the engine did not answer at {} within {} seconds",
                                      address.socket, options.timeout.count() / 1000))

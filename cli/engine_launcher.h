@@ -20,7 +20,10 @@ Result<EngineAddress> engine_address(const std::string& host = {});
 
 struct LaunchOptions {
   std::string program;  // empty: stackd beside our own binary
-  std::chrono::milliseconds timeout{10'000};
+  // An engine that lives but does not answer yet puts its state in order; after a power cut it
+  // unpacks images again. From `notice` on a line on stderr says so.
+  std::chrono::milliseconds notice{3'000};
+  std::chrono::milliseconds timeout{600'000};
 };
 
 // Returns when the engine answers /_ping, having started it if nothing answered. Concurrent

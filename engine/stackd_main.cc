@@ -36,6 +36,7 @@ namespace stack::engine {
 namespace {
 
 constexpr std::chrono::seconds kIdleTime{3};
+constexpr std::chrono::seconds kSettleTime{60};
 
 std::filesystem::path path_from(const char* variable, const char* fallback) {
   const char* value = ::getenv(variable);
@@ -134,6 +135,16 @@ Status serve(bool on_demand) {
     idle = loop.after(std::chrono::seconds(1), look);
   };
   idle = loop.after(std::chrono::seconds(1), look);
+  // An image that is known to be on the disk need not be unpacked again after the next boot.
+  EventLoop::Timer settle;
+  std::function<void()> settle_images = [&] {
+    settle = loop.after(kSettleTime, settle_images);
+    pool.run([&] { return store->layer_store().flush(); },
+             [](const Status& status) {
+               if (!status.ok()) log_warning("{}", status.error().to_string());
+             });
+  };
+  settle = loop.after(kSettleTime, settle_images);
   loop.run();
   systemd.stopping();
   // Jobs use the parts, which are destroyed before the pools.

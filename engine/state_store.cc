@@ -81,6 +81,9 @@ Result<std::unique_ptr<StateStore>> StateStore::open(const std::filesystem::path
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     lock = lock_file(file.string() + ".lock", false);
   }
+  if (!lock.ok() && lock.error().kind == ErrorKind::kConflict)
+    return Error(lock.error())
+        .fix("Another engine uses this state, or is starting: try again in a moment.");
   impl->lock = TRY(std::move(lock));
   // It holds what people keep secret. SQLite gives its other files the mode of this one.
   const Fd made = TRY(open_fd(file, O_WRONLY | O_CREAT, 0600));

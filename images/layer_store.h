@@ -152,6 +152,7 @@ class LayerStore {
   std::filesystem::path root_;
   Fd lock_;
   mutable std::atomic<bool> unwritten_{false};
+  mutable std::mutex note_mutex_;
 };
 
 }  // namespace stack::images

@@ -18,6 +18,7 @@ namespace stack::images {
 using nlohmann::json;
 
 void LayerStore::note_unwritten() const {
+  const std::lock_guard lock(note_mutex_);
   unwritten_ = true;
   const auto boot = read_file("/proc/sys/kernel/random/boot_id", 64);
   // Without the note a power cut now could leave a half-written cached layer; nothing else would.
@@ -40,17 +41,21 @@ Status LayerStore::flush() const {
 }
 
 Status LayerStore::flush_all() const {
+  // What is stored from here on notes itself again, after it is there: it keeps its marks.
   unwritten_ = false;
+  std::vector<std::filesystem::path> marks;
+  for (const LayerRecord& layer : all_layers())
+    marks.push_back(layer_directory(layer.diff_id).parent_path() / "unwritten");
   // One call for thousands of files: fsync(2) of each would take many times as long.
-  if (::syncfs(lock_.get()) == 0) {
-    for (const LayerRecord& layer : all_layers())
-      (void)::unlink((layer_directory(layer.diff_id).parent_path() / "unwritten").c_str());
-    (void)::unlink((root_ / "unwritten").c_str());
-    return ok_status();
+  if (::syncfs(lock_.get()) != 0) {
+    const int error = errno;
+    unwritten_ = true;
+    return Error::os(error, "writing the image store to disk");
   }
-  const int error = errno;
-  unwritten_ = true;
-  return Error::os(error, "writing the image store to disk");
+  for (const auto& mark : marks) (void)::unlink(mark.c_str());
+  const std::lock_guard lock(note_mutex_);
+  if (!unwritten_) (void)::unlink((root_ / "unwritten").c_str());
+  return ok_status();
 }
 
 std::optional<LayerStore::Compressed> LayerStore::compressed_as(const std::string& diff_id) const {

@@ -265,13 +265,13 @@ except OSError: pass
   std::atomic<int> succeeded{0};
   for (int i = 0; i < 4; ++i) {
     commands.emplace_back([&] {
-      if (ensure_engine(address, {program, std::chrono::seconds(20)}).ok()) ++succeeded;
+      if (ensure_engine(address, {program}).ok()) ++succeeded;
     });
   }
   for (std::thread& command : commands) command.join();
   EXPECT_EQ(succeeded, 4);
   EXPECT_EQ(*read_file(directory.path("starts")), "x") << "concurrent commands start one engine";
-  EXPECT_TRUE(ensure_engine(address, {program, std::chrono::seconds(20)}).ok());
+  EXPECT_TRUE(ensure_engine(address, {program}).ok());
   (void)ApiClient(address.socket).get("/stop");  // ends without an answer
 }
 
@@ -279,14 +279,47 @@ TEST(Launcher, AnEngineThatExitsEarlyShowsItsLog) {
   Directory directory;
   const std::string program =
       script(directory, "#!/bin/sh\necho 'cannot open the state: disk is full' >&2\nexit 3\n");
-  const Status status = ensure_engine({directory.path("stack.sock"), directory.path("run"), true},
-                                      {program, std::chrono::seconds(20)});
+  const Status status =
+      ensure_engine({directory.path("stack.sock"), directory.path("run"), true}, {program});
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message.find(
                 "exited with status 3 while it was starting:\ncannot open the state: disk is full"),
             std::string::npos)
       << status.error().message;
   EXPECT_EQ(status.error().remedy, "Its whole log is " + directory.path("run") + "/stackd.log.");
+}
+
+TEST(Launcher, AnEngineThatLivesIsWaitedForAndAfterAWhileSaysSo) {
+  Directory directory;
+  const std::string program = script(directory, R"(#!/usr/bin/env python3
+import os, socket, time
+directory = os.path.dirname(os.path.abspath(__file__))
+time.sleep(0.3)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(directory + '/stack.sock')
+listener.listen(64)
+listener.settimeout(5)
+connection, _ = listener.accept()
+connection.recv(4096)
+connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK')
+)");
+  ::testing::internal::CaptureStderr();
+  const Status status = ensure_engine({directory.path("stack.sock"), directory.path(""), true},
+                                      {program, std::chrono::milliseconds(50)});
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(status.ok()) << status.error().message;
+  EXPECT_NE(said.find("The engine is starting"), std::string::npos) << said;
+  EXPECT_EQ(said.find("The engine is starting"), said.rfind("The engine is starting"));
+}
+
+TEST(Launcher, AnEngineThatNeverAnswersIsGivenUp) {
+  Directory directory;
+  const std::string program = script(directory, "#!/bin/sh\nexec sleep 1\n");
+  const Status status =
+      ensure_engine({directory.path("stack.sock"), directory.path(""), true},
+                    {program, std::chrono::seconds(5), std::chrono::milliseconds(50)});
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().kind, ErrorKind::kTimeout);
 }
 
 TEST(Launcher, ANamedSocketIsNotOursToStart) {
