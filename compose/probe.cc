@@ -117,10 +117,6 @@ void check_probe(const Entry& service, Report& report) {
     if (!uri.ok())
       report.error(probe.value.place,
                    fmt::format("{}.probe.{}: {}", at, probe.key, uri.error().message));
-    if (healthcheck->find("test") != nullptr)
-      report.error(
-          e.key_place,
-          fmt::format("{}.probe: conflicting parameters \"test\" and \"probe\" specified", at));
   }
 }
 

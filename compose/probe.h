@@ -7,7 +7,8 @@
 //   unix: /run/app.sock                 the same, on a socket in the container's file system
 //   redis: 6379                         PING is answered; also "ADDRESS:PORT"
 //
-// and in the engine's terms the test {"PROBE", URI} with the URI that probe_uri() makes of it.
+// It is asked instead of healthcheck.test, which is then for Docker Compose alone.
+// In the engine's terms it is the test {"PROBE", URI} with the URI that probe_uri() makes of it.
 #pragma once
 
 #include <string>

@@ -36,6 +36,10 @@ bool has_healthcheck(const ContainerConfig& config) {
          config.healthcheck->test.front() != "NONE";
 }
 
+bool is_native(const ContainerConfig& config) {
+  return config.healthcheck->test.front() == "PROBE";
+}
+
 // Appends what can be read without waiting; false at the end of the stream.
 bool read_available(int fd, std::string* output) {
   char buffer[4096];
@@ -65,8 +69,8 @@ void Containers::Impl::start_health(Entry* entry, bool resume) {
     return;
   }
   const HealthcheckConfig& from = *c.config.healthcheck;
-  const scheduler::HealthConfig config{from.interval, from.timeout, from.start_period,
-                                       from.start_interval, from.retries};
+  const scheduler::HealthConfig config{from.interval,       from.timeout, from.start_period,
+                                       from.start_interval, from.retries, is_native(c.config)};
   if (resume && c.health.status != HealthStatus::kNone) {
     scheduler::HealthState state;
     state.status = c.health.status;
@@ -118,7 +122,7 @@ void Containers::Impl::schedule_probe(Entry* entry) {
 
 void Containers::Impl::begin_probe(Entry* entry) {
   entry->health->probe_begun(services.clock.now());
-  if (entry->c.config.healthcheck->test.front() == "PROBE") return begin_native_probe(entry);
+  if (is_native(entry->c.config)) return begin_native_probe(entry);
   const std::string id = entry->c.id;
   const std::uint64_t generation = entry->generation;
   runtime::ExecRequest request;
@@ -208,7 +212,7 @@ void Containers::Impl::begin_native_probe(Entry* entry) {
         Entry* same = get(id);
         if (same == nullptr || same->generation != generation || !same->health) return;
         if (!socket.ok()) return finish(1, socket.error().message);
-        const Duration timeout = same->health->config().timeout;
+        const Duration timeout = same->health->timeout_at(services.clock.now());
         same->native_probe = std::make_unique<NativeProbe>(
             services.loop, std::move(socket).value(), target, [finish](ProbeVerdict verdict) {
               finish(verdict.exit_code, std::move(verdict.output));

@@ -11,6 +11,9 @@ namespace {
 
 using std::chrono::duration_cast;
 
+// The next look is a quarter of the age away: readiness is seen at most a quarter late.
+constexpr Duration kFirstEagerLook = std::chrono::milliseconds(10);
+
 // Go's way of writing a duration, as far as health checks need it: 1s, 500ms, 1m30s, 1.5s.
 std::string duration_text(Duration d) {
   const auto ns = d.count();
@@ -52,6 +55,7 @@ HealthMonitor::HealthMonitor(HealthConfig config, HealthState state)
       running_(state_.status != HealthStatus::kNone) {
   if (state_.status != HealthStatus::kNone && !state_.next_probe)
     state_.next_probe = state_.started;
+  regular_probe_ = state_.started + interval_at(state_.started);
 }
 
 void HealthMonitor::started(TimePoint now) {
@@ -59,7 +63,8 @@ void HealthMonitor::started(TimePoint now) {
   state_ = HealthState{};
   state_.status = HealthStatus::kStarting;
   state_.started = now;
-  state_.next_probe = now + interval_at(now);
+  regular_probe_ = now + interval_at(now);
+  schedule(now);
 }
 
 void HealthMonitor::stopped() {
@@ -81,6 +86,10 @@ bool HealthMonitor::probe_finished(TimePoint now, ProbeResult result) {
     result.output += "...";
   }
   const bool healthy = result.exit_code == 0;
+  if (!healthy && looks_early(probe_began_)) {
+    schedule(now);
+    return false;
+  }
   if (state_.log.size() >= kHealthLogEntries) state_.log.erase(state_.log.begin());
   state_.log.push_back(std::move(result));
 
@@ -92,8 +101,24 @@ bool HealthMonitor::probe_finished(TimePoint now, ProbeResult result) {
                           probe_began_ - state_.started < config_.start_period;
     if (!forgiven && ++state_.streak >= config_.retries) state_.status = HealthStatus::kUnhealthy;
   }
-  state_.next_probe = now + interval_at(now);
+  regular_probe_ = now + interval_at(now);
+  schedule(now);
   return state_.status != before;
+}
+
+Duration HealthMonitor::timeout_at(TimePoint now) const {
+  return looks_early(now) ? std::min(config_.timeout, regular_probe_ - now) : config_.timeout;
+}
+
+void HealthMonitor::schedule(TimePoint now) {
+  state_.next_probe = regular_probe_;
+  if (!looks_early(now)) return;
+  const Duration wait = std::max<Duration>(kFirstEagerLook, (now - state_.started) / 4);
+  state_.next_probe = std::min(regular_probe_, now + wait);
+}
+
+bool HealthMonitor::looks_early(TimePoint now) const {
+  return config_.eager && state_.status == HealthStatus::kStarting && now < regular_probe_;
 }
 
 Duration HealthMonitor::interval_at(TimePoint now) const {

@@ -99,6 +99,35 @@ TEST(Health, UnhealthyGoesOnCountingAndOneSuccessHeals) {
   EXPECT_EQ(monitor.state().streak, 0);
 }
 
+// The looks before the first regular probe: each a quarter of the age later, at least 10 ms.
+TEST(Health, AnEagerCheckSeesReadinessEarly) {
+  HealthMonitor monitor({.interval = seconds(1), .eager = true});
+  monitor.started(at(0));
+  const Probing r = probe(monitor, 0, 2'500, [](int n) { return n == 6 ? 0 : 1; });
+  EXPECT_EQ(r.probes, (std::vector<std::int64_t>{10, 20, 30, 40, 50, 62, 77, 1'077, 2'077}));
+  EXPECT_EQ(r.changes, (std::map<std::int64_t, HealthStatus>{{77, HealthStatus::kHealthy}}));
+}
+
+TEST(Health, AFailedEagerLookIsNeitherCountedNorKept) {
+  HealthMonitor monitor({.interval = seconds(1), .retries = 2, .eager = true});
+  monitor.started(at(0));
+  const Probing r = probe(monitor, 0, 2'000, [](int) { return 1; });
+  EXPECT_EQ(r.changes, (std::map<std::int64_t, HealthStatus>{{2'000, HealthStatus::kUnhealthy}}));
+  EXPECT_EQ(r.streaks.at(1'000), 1);
+  EXPECT_EQ(monitor.state().log.size(), 2U);
+}
+
+TEST(Health, AnEagerLookEndsWhenTheRegularProbeIsDue) {
+  HealthMonitor monitor({.interval = seconds(1), .timeout = seconds(30), .eager = true});
+  monitor.started(at(0));
+  EXPECT_EQ(monitor.timeout_at(at(10)), milliseconds(990));
+  monitor.probe_begun(at(10));
+  monitor.probe_finished(at(1'000), {{}, {}, -1, ""});
+  EXPECT_EQ(ms_of(monitor.next_probe()), 1'000);
+  EXPECT_EQ(monitor.state().streak, 0);
+  EXPECT_EQ(monitor.timeout_at(at(1'000)), seconds(30));
+}
+
 TEST(Health, KeepsFiveResultsAndCutsOutput) {
   HealthMonitor monitor({.interval = seconds(1)});
   monitor.started(at(0));
