@@ -19,6 +19,9 @@ namespace stack::cli {
 namespace {
 
 constexpr std::size_t kShownLogLines = 8;
+constexpr int kLockInEngine = 3;
+
+std::string log_of(const EngineAddress& address) { return address.run_directory + "/stackd.log"; }
 
 Result<std::string> engine_program(const LaunchOptions& options) {
   if (!options.program.empty()) return options.program;
@@ -49,19 +52,51 @@ std::string last_lines(const std::string& path, std::size_t from) {
   return at == std::string::npos || at == 0 ? tail : tail.substr(at + 1);
 }
 
-Status start(const EngineAddress& address, const LaunchOptions& options, const ApiClient& client) {
+// Waiting for an engine: ever longer pauses, a line on stderr once it takes long, an end.
+class Patience {
+ public:
+  explicit Patience(const LaunchOptions& options) : options_(options) {}
+
+  Status pause(const EngineAddress& address) {
+    const auto waited = std::chrono::steady_clock::now() - began_;
+    if (!noticed_ && waited > options_.notice) {
+      noticed_ = true;
+      fmt::print(stderr,
+                 "The engine is starting; after a power cut it unpacks images again. Its log: {}\n",
+                 log_of(address));
+    }
+    if (waited > options_.timeout) {
+      return Error::make(ErrorKind::kTimeout,
+                         fmt::format("the engine did not answer at {} within {} seconds",
+                                     address.socket, options_.timeout.count() / 1000))
+          .fix(fmt::format("Look into its log, {}.", log_of(address)));
+    }
+    std::this_thread::sleep_for(pause_);
+    pause_ = std::min(pause_ * 2, std::chrono::milliseconds(50));
+    return ok_status();
+  }
+
+ private:
+  const LaunchOptions& options_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::chrono::milliseconds pause_{1};
+  bool noticed_ = false;
+};
+
+// The engine keeps `lock` until it answers or ends, whatever becomes of us.
+Status start(const EngineAddress& address, const LaunchOptions& options, const ApiClient& client,
+             Fd lock, Patience patience) {
   const std::string program = TRY(engine_program(options));
-  const std::string log_path = address.run_directory + "/stackd.log";
+  const std::string log_path = log_of(address);
   const Fd log = TRY(open_fd(log_path, O_WRONLY | O_CREAT | O_APPEND, 0640));
   const off_t log_end = ::lseek(log.get(), 0, SEEK_END);
   const auto log_start = static_cast<std::size_t>(log_end > 0 ? log_end : 0);
   SpawnOptions spawn_options;
-  spawn_options.argv = {program, "--on-demand"};
-  spawn_options.fds = {{log.get(), STDOUT_FILENO}, {log.get(), STDERR_FILENO}};
+  spawn_options.argv = {program, "--on-demand", "--start-lock", std::to_string(kLockInEngine)};
+  spawn_options.fds = {
+      {log.get(), STDOUT_FILENO}, {log.get(), STDERR_FILENO}, {lock.get(), kLockInEngine}};
   const Child child = TRY_WHILE(spawn(spawn_options), "starting the engine");
-  const auto started = std::chrono::steady_clock::now();
-  bool noticed = false;
-  std::chrono::milliseconds pause{1};
+  lock.reset();
   while (!answers(client)) {
     const auto status = TRY(reap(child.pidfd.get(), false));
     if (status && !answers(client)) {
@@ -74,21 +109,7 @@ Status start(const EngineAddress& address, const LaunchOptions& options, const A
                                      said.empty() ? "" : ":\n", said))
           .fix(fmt::format("Its whole log is {}.", log_path));
     }
-    const auto waited = std::chrono::steady_clock::now() - started;
-    if (!noticed && waited > options.notice) {
-      noticed = true;
-      fmt::print(stderr,
-                 "The engine is starting; after a power cut it unpacks images again. Its log: {}\n",
-                 log_path);
-    }
-    if (waited > options.timeout) {
-      return Error::make(ErrorKind::kTimeout,
-                         fmt::format("the engine did not answer at {} within {} seconds",
-                                     address.socket, options.timeout.count() / 1000))
-          .fix(fmt::format("Look into its log, {}.", log_path));
-    }
-    std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, std::chrono::milliseconds(50));
+    TRY(patience.pause(address));
   }
   return ok_status();
 }
@@ -127,10 +148,15 @@ Status ensure_engine(const EngineAddress& address, const LaunchOptions& options)
             "out.");
   }
   TRY_WHILE(make_directories(address.run_directory, 0755), "preparing the engine's run directory");
-  const Fd lock = TRY_WHILE(lock_file(address.run_directory + "/start.lock", true),
-                            "waiting to start the engine");
-  if (answers(client)) return ok_status();  // another command started it meanwhile
-  return start(address, options, client);
+  Patience patience(options);
+  for (;;) {
+    auto lock = lock_file(address.run_directory + "/start.lock", false);
+    if (answers(client)) return ok_status();  // another command started it meanwhile
+    if (lock.ok()) return start(address, options, client, std::move(lock).value(), patience);
+    if (lock.error().kind != ErrorKind::kConflict)
+      return Error(lock.error()).while_("starting the engine");
+    TRY(patience.pause(address));
+  }
 }
 
 }  // namespace stack::cli

@@ -27,8 +27,8 @@ struct LaunchOptions {
 };
 
 // Returns when the engine answers /_ping, having started it if nothing answered. Concurrent
-// commands start one engine: the starter holds a lock, the others wait for it and then find the
-// engine there.
+// commands start one engine: an engine that is starting holds start.lock, which it has from the
+// command that started it, and the others wait for either its answer or its end.
 Status ensure_engine(const EngineAddress& address, const LaunchOptions& options = {});
 
 }  // namespace stack::cli

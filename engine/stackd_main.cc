@@ -2,6 +2,8 @@
 // API, and leaves when nothing is left to supervise (with --on-demand, as the command line client
 // starts it).
 
+#include <fcntl.h>
+#include <fmt/core.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -64,7 +66,16 @@ bool anything_to_supervise(const Services& services, const api::HttpServer& serv
   return false;
 }
 
-Status serve(bool on_demand) {
+// Commands look at this lock to see that an engine is starting (cli/engine_launcher.h). The
+// command that started this one has handed it down.
+Result<Fd> hold_start_lock(const Paths& paths, int inherited) {
+  if (inherited < 0) return lock_file(paths.run / "start.lock", true);
+  if (::fcntl(inherited, F_SETFD, FD_CLOEXEC) != 0)
+    return Error::os(errno, fmt::format("--start-lock {}", inherited));
+  return Fd(inherited);
+}
+
+Status serve(bool on_demand, int inherited_lock) {
   if (::geteuid() != 0) {
     return Error::invalid("stackd must run as root")
         .fix("Use sudo, or start it from a root shell.");
@@ -72,6 +83,7 @@ Status serve(bool on_demand) {
   const Paths paths = default_paths();
   TRY(make_directories(paths.root, 0711));
   TRY(make_directories(paths.run, 0711));
+  Fd starting = TRY(hold_start_lock(paths, inherited_lock));
 
   EventLoop loop;
   SystemdNotifier systemd(loop);
@@ -117,7 +129,7 @@ Status serve(bool on_demand) {
   auto server =
       TRY(api::HttpServer::listen(loop, paths.run / "stack.sock", api::make_router(services)));
   log_info("stackd is ready at {}", (paths.run / "stack.sock").string());
-
+  starting.reset();
   systemd.ready("serving " + (paths.run / "stack.sock").string());
 
   const auto leave = [&](int) { loop.stop(); };
@@ -159,17 +171,20 @@ Status serve(bool on_demand) {
 int main(int argc, char** argv) {
   ::umask(022);
   bool on_demand = false;
+  int start_lock = -1;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--on-demand") == 0) {
       on_demand = true;
     } else if (std::strcmp(argv[i], "--debug") == 0) {
       stack::set_log_level(stack::LogLevel::kDebug);
+    } else if (std::strcmp(argv[i], "--start-lock") == 0 && i + 1 < argc) {
+      start_lock = std::atoi(argv[++i]);
     } else {
-      std::fprintf(stderr, "usage: stackd [--on-demand] [--debug]\n");
+      std::fprintf(stderr, "usage: stackd [--on-demand] [--debug] [--start-lock DESCRIPTOR]\n");
       return std::strcmp(argv[i], "--help") == 0 ? 0 : 1;
     }
   }
-  const stack::Status served = stack::engine::serve(on_demand);
+  const stack::Status served = stack::engine::serve(on_demand, start_lock);
   if (served.ok()) return 0;
   stack::log_error("{}", served.error().to_string());
   if (!served.error().remedy.empty()) stack::log_error("{}", served.error().remedy);

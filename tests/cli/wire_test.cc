@@ -322,6 +322,30 @@ TEST(Launcher, AnEngineThatNeverAnswersIsGivenUp) {
   EXPECT_EQ(status.error().kind, ErrorKind::kTimeout);
 }
 
+TEST(Launcher, AnEngineWhoseCommandIsGoneIsWaitedForByTheNext) {
+  Directory directory;
+  const std::string program = script(directory, R"(#!/usr/bin/env python3
+import os, socket, time
+directory = os.path.dirname(os.path.abspath(__file__))
+with open(directory + '/starts', 'a') as starts: starts.write('x')
+time.sleep(0.5)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(directory + '/stack.sock')
+listener.listen(64)
+listener.settimeout(5)
+connection, _ = listener.accept()
+connection.recv(4096)
+connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK')
+)");
+  const EngineAddress address{directory.path("stack.sock"), directory.path(""), true};
+  const Status gone =
+      ensure_engine(address, {program, std::chrono::seconds(5), std::chrono::milliseconds(100)});
+  ASSERT_FALSE(gone.ok());
+  const Status next = ensure_engine(address, {program});
+  EXPECT_TRUE(next.ok()) << next.error().message;
+  EXPECT_EQ(*read_file(directory.path("starts")), "x");
+}
+
 TEST(Launcher, ANamedSocketIsNotOursToStart) {
   const Status status = ensure_engine({"/tmp/stack-cli-no-such-socket", "/tmp", false});
   ASSERT_FALSE(status.ok());
