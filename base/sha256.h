@@ -1,4 +1,5 @@
-// SHA-256 (FIPS 180-4) by OpenSSL's EVP, incremental.
+// SHA-256 (FIPS 180-4), incremental. By Nettle: OpenSSL 3 spends a millisecond and two megabytes on
+// its providers before the first byte, in every command.
 #pragma once
 
 #include <memory>

@@ -4,8 +4,8 @@
 packages_build=(
     cmake g++ ninja-build pkg-config
     libarchive-dev libboost1.81-dev libcurl4-openssl-dev libfmt-dev libisal-dev
-    libnl-3-dev libnl-route-3-dev libseccomp-dev libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev
-    libzstd-dev nlohmann-json3-dev zlib1g-dev
+    libnl-3-dev libnl-route-3-dev libseccomp-dev libspdlog-dev libsqlite3-dev libyaml-cpp-dev libzstd-dev
+    nettle-dev nlohmann-json3-dev zlib1g-dev
 )
 # To make the images of the examples from Debian's archive, and to show them.
 packages_images=(apt ca-certificates curl debian-archive-keyring libjs-vue mmdebstrap)
@@ -16,6 +16,8 @@ packages_test=(
 )
 # For tests/fuzz/run.sh.
 packages_fuzz=(clang)
+# For tests/vm/run.sh.
+packages_vm=(e2fsprogs qemu-system-x86)
 # For scripts/lint.sh.
 packages_lint=(clang-format clang-tidy git python3)
 
