@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -135,8 +136,12 @@ Status serve(bool on_demand, int inherited_lock) {
   const auto leave = [&](int) { loop.stop(); };
   const auto signals = loop.on_signal({SIGTERM, SIGINT, SIGHUP}, leave);
   EventLoop::Timer idle;
+  bool tidy = false;
   std::function<void()> look = [&] {
     const bool quiet = std::chrono::steady_clock::now() - server->last_activity() > kIdleTime;
+    // What an `up` of fifty services has left free goes back to the system.
+    if (quiet && !tidy) ::malloc_trim(0);
+    tidy = quiet;
     if (on_demand && quiet && !anything_to_supervise(services, *server)) {
       log_info("nothing is left to supervise");
       // netd has nothing to answer for either; wait for its word, but not for ever.
