@@ -114,7 +114,7 @@ std::string registry_host(std::string_view address) {
 }
 
 std::string credentials_key(const std::string& domain) {
-  const std::string host = registry_host(domain);
+  std::string host = registry_host(domain);
   if (host == "docker.io" || host == "index.docker.io" || host == "registry-1.docker.io")
     return std::string(kHubServer);
   return host;

@@ -83,23 +83,9 @@ class AttachedSession {
     const auto finish_at = [](TimePoint now) { return now + std::chrono::milliseconds(500); };
     std::optional<TimePoint> give_up;
     for (;;) {
-      const bool watching = watcher_ && !interrupted_ && !stop_ && !stopped_;
-      const int others[] = {signals_.fd(), stop_ ? stop_->fd() : -1,
-                            watching ? watcher_->fd() : -1};
-      const auto due = watching ? watcher_->due() : std::nullopt;
-      const auto ready = TRY(follower.step(others, std::min(due.value_or(kStep), kStep)));
-      for (const int fd : ready) {
-        if (fd == signals_.fd() && signals_.take() != 0) TRY(on_interrupt());
-        if (stop_ && fd == stop_->fd()) TRY(pump_stop());
-        if (watching && fd == watcher_->fd()) TRY(watcher_->take());
-      }
-      if (watching && watcher_->due() == std::chrono::milliseconds{0}) {
-        const Status acted = watcher_->act(&signals_);
-        if (!acted.ok()) TRY(on_interrupt());
-      }
-      if (stop_) stop_->tick();
+      TRY(step(follower));
       for (const Follower::Exit& exit : follower.take_exits()) TRY(on_exit(exit));
-      if (follower.finished() && !stop_ && !watching) break;
+      if (follower.finished() && !stop_ && !watching()) break;
       // Stopped, but a log stream stays open: its container is not ours to wait for any longer.
       if (stopped_ && !stop_) {
         const TimePoint now = std::chrono::steady_clock::now();
@@ -122,6 +108,26 @@ class AttachedSession {
   }
 
  private:
+  bool watching() const { return watcher_ && !interrupted_ && !stop_ && !stopped_; }
+
+  // Waits for what comes next of logs, signals, the stop under way and watched files.
+  Status step(Follower& follower) {
+    const bool watched = watching();
+    const int others[] = {signals_.fd(), stop_ ? stop_->fd() : -1, watched ? watcher_->fd() : -1};
+    const auto due = watched ? watcher_->due() : std::nullopt;
+    const auto ready = TRY(follower.step(others, std::min(due.value_or(kStep), kStep)));
+    for (const int fd : ready) {
+      if (fd == signals_.fd() && signals_.take() != 0) TRY(on_interrupt());
+      if (stop_ && fd == stop_->fd()) TRY(pump_stop());
+      if (watched && fd == watcher_->fd()) TRY(watcher_->take());
+    }
+    if (watched && watcher_->due() == std::chrono::milliseconds{0} &&
+        !watcher_->act(&signals_).ok())
+      TRY(on_interrupt());
+    if (stop_) stop_->tick();
+    return ok_status();
+  }
+
   Status begin_stop(const char* verb, const char* title) {
     ProjectRequest request;
     request.verb = verb;
