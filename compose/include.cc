@@ -7,6 +7,7 @@
 #include "compose/dotenv.h"
 #include "compose/forms.h"
 #include "compose/model_loader.h"
+#include "compose/normalize.h"
 #include "compose/paths.h"
 #include "compose/trace.h"
 #include "compose/validate.h"
@@ -70,6 +71,7 @@ void ModelLoader::include_one(Node& document, Node item, const Scope& scope) {
     opened.push_back(open((*files)[i], chain, paths->items[i].place));
   }
   Node included = merge(std::move(opened), directory, *environment);
+  set_defaults(included);  // the build context left out is the included project's directory
   resolve_paths(included, included_base(given, directory, scope), home_of(*environment));
   import(document, std::move(included), item);
 }
