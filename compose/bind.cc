@@ -113,14 +113,6 @@ class Reader {
     std::sort(out.begin(), out.end());
   }
 
-  void wrapped(const char* key, const char* inner, StringList& out) {
-    const Node* n = in_.find(key);
-    if (n == nullptr) return;
-    for (const Node& item : n->items) {
-      if (const Node* value = item.find(inner)) out.push_back(value->text);
-    }
-  }
-
   template <typename F>
   void group(const char* key, bool, const F& members) {
     const Node* n = in_.find(key);

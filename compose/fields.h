@@ -225,7 +225,9 @@ void describe(V& v, S& s) {
   v.group("discrete_resource_spec", false, [&](auto& g) {
     g("kind", s.kind);
     g("value", s.value);
+    g.extensions(s.spec_extensions);
   });
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<Resources> S>
@@ -258,10 +260,16 @@ void describe(V& v, S& s) {
   v.extensions(s.extensions);
 }
 
+template <typename V, Like<PlacementPreference> S>
+void describe(V& v, S& s) {
+  v("spread", s.spread);
+  v.extensions(s.extensions);
+}
+
 template <typename V, Like<Placement> S>
 void describe(V& v, S& s) {
   v("constraints", s.constraints);
-  v.wrapped("preferences", "spread", s.preferences);
+  v("preferences", s.preferences);
   v("max_replicas_per_node", s.max_replicas_per_node);
   v.extensions(s.extensions);
 }
@@ -276,6 +284,7 @@ void describe(V& v, S& s) {
   v.group("resources", true, [&](auto& g) {
     g("limits", s.limits);
     g("reservations", s.reservations);
+    g.extensions(s.resources_extensions);
   });
   v("restart_policy", s.restart_policy);
   v.group("placement", true, [&](auto& g) { describe(g, s.placement); });
@@ -295,12 +304,14 @@ void describe(V& v, S& s) {
   v("config", s.config);
   v("file", s.file);
   v("registry", s.registry);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<ServiceModel> S>
 void describe(V& v, S& s) {
   v("endpoint_var", s.endpoint_var);
   v("model_var", s.model_var);
+  v.extensions(s.extensions);
 }
 
 template <typename V, Like<Service> S>
@@ -402,7 +413,6 @@ void describe(V& v, S& s) {
   v("gateway", s.gateway);
   v("ip_range", s.ip_range);
   v("aux_addresses", s.aux_addresses);
-  v.extensions(s.extensions);
 }
 
 template <typename V, Like<Ipam> S>

@@ -284,6 +284,8 @@ struct Resources {
   struct GenericResource {
     std::string kind;
     std::int64_t value = 0;
+    Extensions spec_extensions;  // of its discrete_resource_spec
+    Extensions extensions;
 
     bool operator==(const GenericResource&) const = default;
   };
@@ -312,9 +314,15 @@ struct RestartPolicy {
 
   bool operator==(const RestartPolicy&) const = default;
 };
+struct PlacementPreference {
+  std::string spread;
+  Extensions extensions;
+
+  bool operator==(const PlacementPreference&) const = default;
+};
 struct Placement {
   StringList constraints;
-  StringList preferences;  // the "spread" of each
+  std::vector<PlacementPreference> preferences;
   std::uint64_t max_replicas_per_node = 0;
   Extensions extensions;
 
@@ -328,6 +336,7 @@ struct Deploy {
   std::optional<UpdateConfig> rollback_config;
   std::optional<Resources> limits;
   std::optional<Resources> reservations;
+  Extensions resources_extensions;  // beside limits and reservations
   std::optional<RestartPolicy> restart_policy;
   Placement placement;
   std::string endpoint_mode;
@@ -347,12 +356,14 @@ struct CredentialSpec {
   std::string config;
   std::string file;
   std::string registry;
+  Extensions extensions;
 
   bool operator==(const CredentialSpec&) const = default;
 };
 struct ServiceModel {
   std::string endpoint_var;
   std::string model_var;
+  Extensions extensions;
 
   bool operator==(const ServiceModel&) const = default;
 };
@@ -459,7 +470,6 @@ struct IpamPool {
   std::string gateway;
   std::string ip_range;
   StringMap aux_addresses;
-  Extensions extensions;
 
   bool operator==(const IpamPool&) const = default;
 };

@@ -80,17 +80,6 @@ class Writer {
 
   void ssh(const char* key, const StringList& keys) { (*this)(key, keys); }
 
-  void wrapped(const char* key, const char* inner, const StringList& values) {
-    if (values.empty()) return;
-    Node list = Node::list();
-    for (const std::string& v : values) {
-      Node item = Node::map();
-      item.set(inner, node(v));
-      list.items.push_back(std::move(item));
-    }
-    put(key, std::move(list));
-  }
-
   // `shown`: in JSON even when empty.
   template <typename F>
   void group(const char* key, bool shown, const F& members) {
