@@ -141,7 +141,10 @@ class Loading {
       resolve_paths(root, found_.directory, home_of(found_.environment));
       follow_watched(root);
     }
-    if (options_.normalize) normalize(root, name, found_.environment);
+    if (!options_.normalize) return;
+    // Where variables stay as they are, so do keys that wait for a value; but the name is known.
+    const StringMap only_name{{"COMPOSE_PROJECT_NAME", name}};
+    normalize(root, name, options_.interpolate ? found_.environment : only_name);
   }
 
   // What is watched are the files, not the links to them.
