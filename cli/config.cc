@@ -139,25 +139,27 @@ std::string profiles(const compose::Project& project) {
 }
 
 // The lists, one of which is printed in place of the project: as Compose, services that are named
-// restrict only some of them.
+// restrict only some of them, and only one of them reads the services' environment files.
 struct Aspect {
   const char* flag;
   bool of_named;
+  bool of_environment;
   std::string (*text)(const compose::Project&);
 };
 constexpr Aspect kAspects[] = {
-    {"services", false, [](const compose::Project& p) { return lines(dependency_order(p)); }},
-    {"volumes", false, [](const compose::Project& p) { return key_lines(p.volumes); }},
-    {"networks", false, [](const compose::Project& p) { return key_lines(p.networks); }},
-    {"models", false,
+    {"services", false, false,
+     [](const compose::Project& p) { return lines(dependency_order(p)); }},
+    {"volumes", false, false, [](const compose::Project& p) { return key_lines(p.volumes); }},
+    {"networks", false, false, [](const compose::Project& p) { return key_lines(p.networks); }},
+    {"models", false, false,
      [](const compose::Project& p) {
        std::string out;
        for (const auto& [name, model] : p.models) out += model.model + '\n';
        return out;
      }},
-    {"profiles", true, profiles},
-    {"images", true, images},
-    {"environment", true,
+    {"profiles", true, false, profiles},
+    {"images", true, false, images},
+    {"environment", true, true,
      [](const compose::Project& p) {
        std::string out;
        for (const auto& [name, value] : p.environment) out += fmt::format("{}={}\n", name, value);
@@ -272,6 +274,7 @@ Result<int> config(Context& context, const Arguments& args) {
   for (const Aspect& aspect : kAspects) {
     if (!args.on(aspect.flag)) continue;
     if (!aspect.of_named) options.services.clear();
+    options.read_env_files = aspect.of_environment;
     compose::Project selected;
     print(aspect.text(*TRY(load(context, options, selected))));
     return 0;

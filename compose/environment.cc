@@ -16,9 +16,10 @@ class EnvironmentResolver {
 
   void service(Service& s, const Node& node) {
     inherit(s.environment);
-    if (const Node* files = node.find("env_file")) {
+    const Node* env_files = options_.read_env_files ? node.find("env_file") : nullptr;
+    if (env_files != nullptr) {
       StringMap values;
-      for (const Node& f : files->items) env_file(f, s, values);
+      for (const Node& f : env_files->items) env_file(f, s, values);
       for (auto& [key, value] : values) s.environment.emplace(key, value);
     }
     if (const Node* files = node.find("label_file")) {

@@ -153,7 +153,8 @@ void collect(std::string_view text, std::vector<Variable>& out, int depth = 0) {
         if (!s->op.empty() && s->op.back() == '+') v.presence_value = s->word;
         v.required = !s->op.empty() && s->op.back() == '?';
         out.push_back(std::move(v));
-        if (!s->op.empty()) collect(s->word, out, depth + 1);
+        // What only an error message says is no use of it.
+        if (!s->op.empty() && s->op.back() != '?') collect(s->word, out, depth + 1);
       }
       i += length;
     } else {

@@ -182,8 +182,7 @@ class Loading {
         if (service.deploy && service.scale) service.deploy->replicas = service.scale;
       }
     }
-    if (options_.resolve_environment)
-      resolve_environment(project, root, options_, sources_, report_);
+    resolve_environment(project, root, options_, sources_, report_);
     std::set<std::string> active;
     for (const auto& [key, service] : project.services) active.insert(key);
     warn_unsupported(root, active, report_);
@@ -234,7 +233,11 @@ std::variant<Node, LoadErrors> merged_document(const LoadOptions& options) {
 
 void collect(const Node& n, std::map<std::string, Variable>& out) {
   if (n.is_string()) {
-    for (Variable& v : variables_in(n.text)) out.insert_or_assign(v.name, v);
+    for (Variable& v : variables_in(n.text)) {
+      // Of several uses the last that says something; Docker Compose takes any.
+      const bool bare = v.default_value.empty() && v.presence_value.empty() && !v.required;
+      if (!bare || !out.contains(v.name)) out.insert_or_assign(v.name, std::move(v));
+    }
   }
   for (const Node& i : n.items) collect(i, out);
   for (const Entry& e : n.entries) collect(e.value, out);

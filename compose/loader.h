@@ -34,8 +34,8 @@ struct LoadOptions {
   bool consistency = true;
   bool all_resources =
       false;  // keep networks, volumes, configs and secrets that no active service uses
-  bool resolve_environment = true;  // fold env_file and label_file in
-  bool lint = false;                // look for what is probably not meant, too (lint.h)
+  bool read_env_files = true;  // of services; --env-file and .env are read
+  bool lint = false;           // look for what is probably not meant, too (lint.h)
 
   // Defaults read the real file system. "-" reads standard input.
   std::function<Result<std::string>(const std::string& path)> read_file;

@@ -105,5 +105,13 @@ TEST(Canonical, DollarsSurvive) {
   EXPECT_EQ(*load_canonical(to_json(p)), p);
 }
 
+// Of several uses of a variable the one that says something about it is listed.
+TEST(Variables, TheDefaultIsThatOfAnyUse) {
+  const auto found = variables(options_for(
+      {{"compose.yaml", "services: {a: {image: 'x:${TAG:-1}', command: 'run $TAG $PLAIN'}}\n"}}));
+  const std::vector<Variable> expected{{"PLAIN", "", "", false}, {"TAG", "1", "", false}};
+  EXPECT_EQ(std::get<std::vector<Variable>>(found), expected);
+}
+
 }  // namespace
 }  // namespace stack::compose::test
