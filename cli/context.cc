@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "cli/engine_launcher.h"
+#include "cli/heap.h"
 #include "cli/terminal.h"
 #include "compose/diagnostic.h"
 #include "compose/discover.h"
@@ -72,6 +73,11 @@ compose::LoadOptions Context::load_options(const std::vector<std::string>& servi
   options.profiles = globals_.profiles;
   options.all_resources = globals_.all_resources;
   options.services = services;
+  options.read_file = [read = std::move(options.read_file)](const std::string& path) {
+    Result<std::string> text = read(path);
+    if (text.ok()) expect_files(text->size());
+    return text;
+  };
   return options;
 }
 

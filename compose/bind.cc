@@ -18,11 +18,13 @@ namespace {
 class Reader {
  public:
   Reader(const Node& in, Report& report, std::string path)
-      : in_(in), report_(report), path_(std::move(path)) {}
+      : in_(in), report_(report), path_(std::move(path)) {
+    for (const Entry& e : in_.entries) keys_ |= bit(e.key);
+  }
 
   template <typename T>
   void operator()(const char* key, T& out) {
-    const Node* n = in_.find(key);
+    const Node* n = find(key);
     if (n == nullptr || n->is_null()) return;
     const Key inner(*this, key);
     read(*n, out);
@@ -34,7 +36,7 @@ class Reader {
   }
 
   void bytes(const char* key, Bytes& out) {
-    const Node* n = in_.find(key);
+    const Node* n = find(key);
     if (n == nullptr || n->is_null()) return;
     const Key inner(*this, key);
     // A number has no unit and may be -1 for no limit; Docker Compose leaves fractions out.
@@ -53,7 +55,7 @@ class Reader {
 
   // A number is the mode itself (0440 in the file is 288 here); a string is read in base 8.
   void mode(const char* key, std::optional<std::uint32_t>& out) {
-    const Node* n = in_.find(key);
+    const Node* n = find(key);
     if (n == nullptr || n->is_null()) return;
     const Key inner(*this, key);
     std::uint32_t value = 0;
@@ -71,7 +73,7 @@ class Reader {
   // {host: address}, {host: [address, ...]}, or lines "host=address" and "host:address", where an
   // IPv6 address may stand in brackets and several addresses may follow each other after commas.
   void hosts(const char* key, std::map<std::string, StringList>& out) {
-    const Node* n = in_.find(key);
+    const Node* n = find(key);
     if (n == nullptr || n->is_null()) return;
     const Key inner(*this, key);
     const auto add = [&](const std::string& host, std::string address, const Node& at) {
@@ -104,7 +106,7 @@ class Reader {
 
   // {default: null, id: path} or ["default", "id=path"].
   void ssh(const char* key, StringList& out) {
-    const Node* n = in_.find(key);
+    const Node* n = find(key);
     if (n == nullptr) return;
     if (n->is_list()) return (*this)(key, out);
     for (const Entry& e : n->entries) {
@@ -115,7 +117,7 @@ class Reader {
 
   template <typename F>
   void group(const char* key, bool, const F& members) {
-    const Node* n = in_.find(key);
+    const Node* n = find(key);
     if (n == nullptr || !n->is_map()) return;
     Reader inner(*n, report_, path_ + "." + key);
     members(inner);
@@ -153,6 +155,16 @@ class Reader {
     std::string& path;
     std::size_t size;
   };
+
+  // Most of what may be said of a service is not.
+  const Node* find(std::string_view key) const {
+    return (keys_ & bit(key)) == 0 ? nullptr : in_.find(key);
+  }
+  static std::uint64_t bit(std::string_view key) {
+    if (key.empty()) return 0;
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(key[i]); };
+    return std::uint64_t{1} << ((key.size() * 7U + at(0) + at(key.size() / 2) * 3U) % 64U);
+  }
 
   static Node sorted(Node n) {
     std::sort(n.entries.begin(), n.entries.end(),
@@ -304,6 +316,7 @@ class Reader {
   const Node& in_;
   Report& report_;
   std::string path_;
+  std::uint64_t keys_ = 0;  // a set bit for every key, several of which may share one
 };
 
 StackOptions stack_options(const Extensions& extensions) {
