@@ -10,9 +10,9 @@ namespace {
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 
-// A Windows drive ("C:\x", "c:/x:/y") keeps its colon. Otherwise a single letter before "/" is a
-// volume's name here, since this is Linux: Docker Compose takes "v:/x" for one path, which no
-// engine can mount.
+// A Windows drive ("C:\x", "c:/x:/y") keeps its colon. Otherwise a single letter before "/" that
+// comes first is a volume's name here, since this is Linux: Docker Compose takes "v:/x" for one
+// path, which no engine can mount.
 bool is_drive(const std::string& text, std::size_t colon) {
   if (colon + 1 >= text.size()) return false;
   if (text[colon + 1] == '\\') return true;
@@ -29,8 +29,8 @@ std::vector<std::string> split_fields(const std::string& text) {
     const char c = text[i];
     if (c == '{' && i > 0 && text[i - 1] == '$') ++depth;
     if (c == '}' && depth > 0) --depth;
-    const bool drive =
-        c == ':' && fields.back().size() == 1 && is_letter(fields.back()[0]) && is_drive(text, i);
+    const bool letter = c == ':' && fields.back().size() == 1 && is_letter(fields.back()[0]);
+    const bool drive = letter && (fields.size() > 1 || is_drive(text, i));
     if (c == ':' && depth == 0 && !drive) {
       fields.emplace_back();
     } else {
