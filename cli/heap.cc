@@ -21,9 +21,9 @@ void expect_files(std::size_t bytes) {
   ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(kMost));
   void* volatile piece = std::malloc(kHuge);  // grows the heap, and the padding stays
   std::free(piece);
-  const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(::sbrk(0)) / kHuge * kHuge;
-  // Without huge pages it only takes longer.
-  (void)::madvise(reinterpret_cast<void*>(end - heap), heap, MADV_HUGEPAGE);
+  char* end = static_cast<char*>(::sbrk(0));
+  end -= reinterpret_cast<std::uintptr_t>(end) % kHuge;
+  (void)::madvise(end - heap, heap, MADV_HUGEPAGE);  // without huge pages it only takes longer
 }
 
 }  // namespace stack::cli

@@ -10,35 +10,44 @@
 
 namespace stack::compose {
 
+namespace {
+
+// These take their part off the path; null when the node has no such member.
+const Node* take_item(const Node& list, std::string_view& path) {
+  const bool bracket = path[0] == '[';
+  if (bracket) path.remove_prefix(1);
+  std::size_t position = 0;
+  const auto r = std::from_chars(path.data(), path.data() + path.size(), position);
+  if (r.ec != std::errc() || position >= list.items.size()) return nullptr;
+  path.remove_prefix(static_cast<std::size_t>(r.ptr - path.data()));
+  if (bracket) {
+    if (path.empty() || path[0] != ']') return nullptr;
+    path.remove_prefix(1);
+  }
+  return &list.items[position];
+}
+
+const Node* take_key(const Node& map, std::string_view& path) {
+  const Entry* best = nullptr;
+  for (const Entry& e : map.entries) {
+    const bool fits =
+        path.substr(0, e.key.size()) == e.key &&
+        (path.size() == e.key.size() || path[e.key.size()] == '.' || path[e.key.size()] == '[');
+    if (fits && (best == nullptr || e.key.size() > best->key.size())) best = &e;
+  }
+  if (best == nullptr) return nullptr;
+  path.remove_prefix(best->key.size());
+  return &best->value;
+}
+
+}  // namespace
+
 const Node* find_path(const Node& root, std::string_view path) {
   const Node* node = &root;
-  while (!path.empty()) {
+  while (node != nullptr && !path.empty()) {
     if (path[0] == '.') path.remove_prefix(1);
     if (path.empty()) return nullptr;
-    const bool bracket = path[0] == '[';
-    if (node->is_list()) {
-      if (bracket) path.remove_prefix(1);
-      std::size_t position = 0;
-      const auto r = std::from_chars(path.data(), path.data() + path.size(), position);
-      if (r.ec != std::errc() || position >= node->items.size()) return nullptr;
-      path.remove_prefix(static_cast<std::size_t>(r.ptr - path.data()));
-      if (bracket) {
-        if (path.empty() || path[0] != ']') return nullptr;
-        path.remove_prefix(1);
-      }
-      node = &node->items[position];
-      continue;
-    }
-    const Entry* best = nullptr;
-    for (const Entry& e : node->entries) {
-      const bool fits =
-          path.substr(0, e.key.size()) == e.key &&
-          (path.size() == e.key.size() || path[e.key.size()] == '.' || path[e.key.size()] == '[');
-      if (fits && (best == nullptr || e.key.size() > best->key.size())) best = &e;
-    }
-    if (best == nullptr) return nullptr;
-    path.remove_prefix(best->key.size());
-    node = &best->value;
+    node = node->is_list() ? take_item(*node, path) : take_key(*node, path);
   }
   return node;
 }
