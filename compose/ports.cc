@@ -94,6 +94,7 @@ Node make_port(const ShortPort& p, int target, const std::string& published, Pla
 std::optional<std::string> expand(const ShortPort& p, Place at, std::vector<Node>& out) {
   const auto container = port_range(p.container);
   if (!container) return "Invalid containerPort: " + p.container;
+  out.reserve(out.size() + static_cast<std::size_t>(container->size()));
   if (p.host.empty()) {
     for (int t = container->first; t <= container->last; ++t)
       out.push_back(make_port(p, t, "", at));
