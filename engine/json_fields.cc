@@ -1,6 +1,18 @@
 #include "engine/json_fields.h"
 
+#include <strings.h>
+
 namespace stack::engine {
+
+const Json& child(const Json& object, const char* key) {
+  static const Json kNull;
+  if (!object.is_object()) return kNull;
+  if (const auto it = object.find(key); it != object.end()) return *it;
+  for (const auto& item : object.items()) {
+    if (::strcasecmp(item.key().c_str(), key) == 0) return item.value();
+  }
+  return kNull;
+}
 
 Result<Unit> parse_json(std::string_view text, const std::function<void(const Json&)>& parser) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)

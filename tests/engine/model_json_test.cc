@@ -160,6 +160,16 @@ TEST(CreateBody, ReadsWhatTheDockerClientSends) {
   EXPECT_EQ(parsed->healthcheck->interval, std::chrono::seconds(5));
 }
 
+// Go reads members in any case, so some clients write them as they like; the exact one goes first.
+TEST(CreateBody, ReadsMembersInAnyCase) {
+  const auto config = parse_container_config(
+      R"({"image":"busybox","TTY":true,"tty":false,"Tty":true,"hostconfig":{"autoremove":true}})");
+  ASSERT_TRUE(config.ok()) << config.error().to_string();
+  EXPECT_EQ(config->image, "busybox");
+  EXPECT_TRUE(config->tty);
+  EXPECT_TRUE(config->auto_remove);
+}
+
 TEST(CreateBody, RefusesWithDockersTexts) {
   const auto message = [](const std::string& body) {
     const auto parsed = parse_container_config(body);
