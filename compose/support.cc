@@ -36,7 +36,6 @@ constexpr Unsupported kUnsupported[] = {
     {"services.*.isolation", "it is for Windows"},
     {"services.*.models", ""},
     {"services.*.networks.*.driver_opts", ""},
-    {"services.*.networks.*.link_local_ips", ""},
     {"services.*.pull_refresh_after", ""},
     {"services.*.storage_opt", ""},
     {"services.*.use_api_socket", ""},

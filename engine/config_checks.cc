@@ -1,6 +1,8 @@
+#include <arpa/inet.h>
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "engine/config_json.h"
@@ -137,6 +139,15 @@ void check_log(const LogConfig& log) {
   }
 }
 
+// 169.254/16 and fe80::/10
+bool is_link_local(const std::string& text) {
+  std::array<unsigned char, 16> bytes{};
+  if (::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1)
+    return bytes[0] == 169 && bytes[1] == 254;
+  return ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1 && bytes[0] == 0xfe &&
+         (bytes[1] & 0xc0U) == 0x80;
+}
+
 // An address is the user's to choose only in a subnet that the user chose.
 void check_endpoints(const ContainerConfig& c) {
   const auto refuse = [](const std::string& network, std::string_view why) {
@@ -155,6 +166,10 @@ void check_endpoints(const ContainerConfig& c) {
   check_mac(mode, c.mac_address);
   for (const auto& [name, endpoint] : c.networks) {
     check_mac(name, endpoint.mac);
+    for (const auto& text : endpoint.link_local_ips) {
+      if (!is_link_local(text))
+        refuse(name, "invalid endpoint settings:\ninvalid link-local IP address: " + text);
+    }
     if (is_one_of(name, {"default", "bridge", "host", "none"}) &&
         (!endpoint.ipv4.empty() || !endpoint.ipv6.empty())) {
       refuse(name,

@@ -299,15 +299,7 @@ void Containers::connect(const std::string& name_or_id, const std::string& netwo
   Status assigned = impl_->services.networks->assign(**network, &endpoint);
   if (!assigned.ok()) return done(std::move(assigned).error());
   endpoint.host_veth = netd::veth_name(random_hex(64), index);
-  netd::EndpointSpec spec;
-  spec.network_id = endpoint.network_id;
-  spec.bridge = (*network)->bridge;
-  spec.interface = endpoint.interface;
-  if (!endpoint.ipv4.empty()) spec.ipv4 = endpoint.ipv4 + "/" + std::to_string(endpoint.prefix4);
-  if (!endpoint.ipv6.empty()) spec.ipv6 = endpoint.ipv6 + "/" + std::to_string(endpoint.prefix6);
-  spec.gateway4 = endpoint.gateway4;
-  spec.mac = endpoint.mac;
-  spec.host_veth = endpoint.host_veth;
+  netd::EndpointSpec spec = endpoint_spec(endpoint, Networks::spec_of(**network));
   spec.default_route4 = std::none_of(entry->c.endpoints.begin(), entry->c.endpoints.end(),
                                      [](const Endpoint& e) { return !e.gateway4.empty(); });
   const bool first = entry->c.endpoints.empty();

@@ -226,20 +226,7 @@ namespace {
 std::vector<netd::EndpointSpec> endpoint_specs(const StartJob& job) {
   std::vector<netd::EndpointSpec> specs;
   for (std::size_t i = 0; i < job.container.endpoints.size(); ++i) {
-    const Endpoint& endpoint = job.container.endpoints[i];
-    const netd::NetworkSpec& network = job.networks[i];
-    netd::EndpointSpec spec;
-    spec.network_id = endpoint.network_id;
-    spec.bridge = network.bridge;
-    spec.interface = endpoint.interface;
-    if (!endpoint.ipv4.empty()) spec.ipv4 = endpoint.ipv4 + "/" + std::to_string(endpoint.prefix4);
-    if (!endpoint.ipv6.empty()) spec.ipv6 = endpoint.ipv6 + "/" + std::to_string(endpoint.prefix6);
-    spec.gateway4 = endpoint.gateway4;
-    spec.gateway6 = endpoint.gateway6;
-    spec.mac = endpoint.mac;
-    spec.host_veth = endpoint.host_veth;
-    spec.mtu = network.mtu;
-    specs.push_back(std::move(spec));
+    specs.push_back(endpoint_spec(job.container.endpoints[i], job.networks[i]));
   }
   // One default route: the highest gw_priority, then the first by name; internal networks have no
   // gateway.
@@ -263,6 +250,23 @@ std::vector<netd::EndpointSpec> endpoint_specs(const StartJob& job) {
 }
 
 }  // namespace
+
+netd::EndpointSpec endpoint_spec(const Endpoint& endpoint, const netd::NetworkSpec& network) {
+  netd::EndpointSpec spec;
+  spec.network_id = endpoint.network_id;
+  spec.bridge = network.bridge;
+  spec.interface = endpoint.interface;
+  if (!endpoint.ipv4.empty()) spec.ipv4 = endpoint.ipv4 + "/" + std::to_string(endpoint.prefix4);
+  if (!endpoint.ipv6.empty()) spec.ipv6 = endpoint.ipv6 + "/" + std::to_string(endpoint.prefix6);
+  for (const auto& address : endpoint.config.link_local_ips)
+    spec.link_local.push_back(address + (address.find(':') == address.npos ? "/16" : "/64"));
+  spec.gateway4 = endpoint.gateway4;
+  spec.gateway6 = endpoint.gateway6;
+  spec.mac = endpoint.mac;
+  spec.host_veth = endpoint.host_veth;
+  spec.mtu = network.mtu;
+  return spec;
+}
 
 Status restore_interfaces(const StartJob& job) {
   std::vector<netd::EndpointSpec> lost = endpoint_specs(job);
@@ -303,7 +307,8 @@ std::vector<netd::Sender> senders_of(const Container& container) {
   std::vector<netd::Sender> senders;
   for (const Endpoint& e : container.endpoints) {
     const bool has_address = !e.ipv4.empty() || !e.ipv6.empty();  // from its start to its end
-    if (has_address && !e.mac.empty()) senders.push_back({e.host_veth, e.mac, e.ipv4, e.ipv6});
+    if (has_address && !e.mac.empty())
+      senders.push_back({e.host_veth, e.mac, e.ipv4, e.ipv6, e.config.link_local_ips});
   }
   return senders;
 }

@@ -12,6 +12,7 @@
 #include "engine/daemon.h"
 #include "engine/model.h"
 #include "engine/networks.h"
+#include "netd/endpoint.h"
 #include "netd/network.h"
 #include "netd/ports.h"
 #include "netd/senders.h"
@@ -46,6 +47,8 @@ struct StartJob {
   std::vector<Client> clients;  // attached before the program starts
 };
 
+// What the kernel is to make of an endpoint that has its addresses; no default route yet.
+netd::EndpointSpec endpoint_spec(const Endpoint& endpoint, const netd::NetworkSpec& network);
 // A network namespace with all interfaces; empty when the container brings none of its own (host,
 // container:ID).
 Result<Fd> prepare_network(const StartJob& job);

@@ -60,6 +60,7 @@ struct EndpointConfig {
   std::vector<std::string> aliases;
   std::vector<std::string> links;  // "container:alias"
   std::string ipv4, ipv6, mac;
+  std::vector<std::string> link_local_ips;  // beside these, for what speaks by 169.254/16
   int gateway_priority = 0;
   std::string interface_name;
   std::map<std::string, std::string> driver_options;

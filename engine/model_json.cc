@@ -104,10 +104,11 @@ void parse_config(const Json& json, ContainerConfig& out) {
 
 Json endpoint_json(const EndpointConfig& c) {
   Json ipam;
-  if (!c.ipv4.empty() || !c.ipv6.empty()) {
+  if (!c.ipv4.empty() || !c.ipv6.empty() || !c.link_local_ips.empty()) {
     ipam = Json::object();
     if (!c.ipv4.empty()) ipam["IPv4Address"] = c.ipv4;
     if (!c.ipv6.empty()) ipam["IPv6Address"] = c.ipv6;
+    if (!c.link_local_ips.empty()) ipam["LinkLocalIPs"] = c.link_local_ips;
   }
   Json out = {{"IPAMConfig", ipam},
               {"Links", or_null(c.links)},
@@ -127,6 +128,7 @@ EndpointConfig parse_endpoint(const Json& json) {
   out.links = field<Strings>(json, "Links");
   out.ipv4 = text_field(child(json, "IPAMConfig"), "IPv4Address");
   out.ipv6 = text_field(child(json, "IPAMConfig"), "IPv6Address");
+  out.link_local_ips = field<Strings>(child(json, "IPAMConfig"), "LinkLocalIPs");
   out.mac = text_field(json, "MacAddress");
   out.gateway_priority = field<int>(json, "GwPriority");
   out.driver_options = field<StringMap>(json, "DriverOpts");

@@ -190,6 +190,7 @@ Status set_networks(const compose::Project& project, const compose::Service& ser
     if (options) {
       endpoint.ipv4 = options->ipv4_address;
       endpoint.ipv6 = options->ipv6_address;
+      endpoint.link_local_ips = options->link_local_ips;
       endpoint.mac = options->mac_address;
       endpoint.gateway_priority = options->gw_priority;
       endpoint.interface_name = options->interface_name;

@@ -79,7 +79,9 @@ Status add_inner(NetlinkBatch& batch, const EndpointSpec& e) {
     TRY(write_sysctl("ipv6/conf/" + e.interface + "/accept_dad", "0"));
     TRY(write_sysctl("ipv6/conf/" + e.interface + "/disable_ipv6", "0"));
   }
-  for (const std::string& text : {e.ipv4, e.ipv6}) {
+  std::vector<std::string> addresses = e.link_local;
+  addresses.insert(addresses.begin(), {e.ipv4, e.ipv6});
+  for (const std::string& text : addresses) {
     if (text.empty()) continue;
     const auto address = parse_prefix(text);
     if (!address) return Error::invalid("invalid address " + text);

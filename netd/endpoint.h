@@ -28,7 +28,8 @@ struct EndpointSpec {
   std::string gateway4;   // "172.18.0.1"; used when default_route4
   std::string ipv6;       // "fd00:1::2/64"; empty: IPv6 is switched off on the interface
   std::string gateway6;
-  std::string mac;  // "02:42:ac:12:00:02"; empty: chosen by the kernel
+  std::vector<std::string> link_local;  // more addresses: "169.254.8.8/16", "fe80::8/64"
+  std::string mac;                      // "02:42:ac:12:00:02"; empty: chosen by the kernel
   bool default_route4 = false;
   bool default_route6 = false;
   std::string

@@ -112,14 +112,15 @@ Result<SetElements> sender_elements(const Sender& sender) {
   who.append(mac.begin(), mac.end());
   who.resize(who.size() + kMacBytes - kMacLength, '\0');
   out["macs"] = {{who, "", false}};
-  for (const bool v6 : {false, true}) {
-    const std::string& text = v6 ? sender.ipv6 : sender.ipv4;
+  std::vector<std::string> addresses = sender.link_local;
+  addresses.insert(addresses.begin(), {sender.ipv4, sender.ipv6});
+  for (const std::string& text : addresses) {
     if (text.empty()) continue;
     const auto address = parse_address(text);
-    if (!address || address->v6 != v6) return Error::invalid("invalid IP address " + text);
-    out[v6 ? "senders6" : "senders4"] = {
+    if (!address) return Error::invalid("invalid IP address " + text);
+    out[address->v6 ? "senders6" : "senders4"].push_back(
         {who + std::string(reinterpret_cast<const char*>(address->bytes), address->size()), "",
-         false}};
+         false});
   }
   return out;
 }

@@ -15,6 +15,7 @@ struct Sender {
   std::string mac;
   std::string ipv4;  // without prefix length; empty: none
   std::string ipv6;
+  std::vector<std::string> link_local;  // more addresses of either kind
 
   bool operator==(const Sender&) const = default;
 };

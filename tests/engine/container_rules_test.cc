@@ -99,7 +99,7 @@ TEST(Senders, AreTheInterfacesWithTheirAddresses) {
   c.endpoints[0].ipv4 = "172.17.0.2";
   c.endpoints[1].host_veth = "stv2";  // without an address: not started
   c.endpoints[1].mac = "02:42:ac:11:00:03";
-  const std::vector<netd::Sender> expected = {{"stv1", "02:42:ac:11:00:02", "172.17.0.2", ""}};
+  const std::vector<netd::Sender> expected = {{"stv1", "02:42:ac:11:00:02", "172.17.0.2", "", {}}};
   EXPECT_EQ(senders_of(c), expected);
 }
 

@@ -46,7 +46,7 @@ class SenderTest : public NetworkTest {
     EndpointSpec spec = endpoint(net, ip);
     spec.ipv6 = ip6 + "/64";
     spec.host_veth = veth_name(random_hex(64), 0);
-    Member out{container({spec}), {spec.host_veth, spec.mac, ip, ip6}};
+    Member out{container({spec}), {spec.host_veth, spec.mac, ip, ip6, {}}};
     return out;
   }
 
