@@ -108,6 +108,8 @@ class Containers {
   void kill(const std::string& id, const std::string& signal, Done<Unit> done);
   void remove(const std::string& id, RemoveOptions options, Done<Unit> done);
   void rename(const std::string& id, const std::string& new_name, Done<Unit> done);
+  // Takes a link of the default network away; the container that it led to stays.
+  Status unlink(const std::string& id, const std::string& alias);
   void update(const std::string& id, ContainerUpdate update, Done<Unit> done);
   void pause(const std::string& id, Done<Unit> done);
   void unpause(const std::string& id, Done<Unit> done);

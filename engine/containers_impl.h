@@ -170,6 +170,8 @@ struct Containers::Impl {
   std::vector<LinkedTo> linked(const Container& c);
   // Writes the address that `entry` has now, or none, into the hosts files of those linked to it.
   void refresh_links(const Entry& entry);
+  void set_host_line(const std::string& id, const std::string& alias,
+                     const std::string& line) const;
   static bool on_default_network(const Container& c);
   // Ephemeral host ports that `heir_of` names stay the same.
   Status assign_ports(Entry* entry, const std::vector<AssignedPort>& heir_of = {});

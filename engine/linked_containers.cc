@@ -33,6 +33,18 @@ std::vector<Containers::Impl::LinkedTo> Containers::Impl::linked(const Container
   return out;
 }
 
+// The file is changed in place: it is mounted in the container.
+void Containers::Impl::set_host_line(const std::string& id, const std::string& alias,
+                                     const std::string& line) const {
+  const auto file = directory(id) / "hosts";
+  const auto old = read_file(file);
+  if (!old.ok()) return;
+  const auto now = replace_host_line(*old, alias, line);
+  if (now == *old) return;
+  if (const auto written = write_file(file, now); !written.ok())
+    log_warning("{}", written.error().to_string());
+}
+
 void Containers::Impl::refresh_links(const Entry& changed) {
   const Endpoint* endpoint = default_endpoint(changed.c);
   for (const auto& [id, entry] : entries) {
@@ -46,16 +58,24 @@ void Containers::Impl::refresh_links(const Entry& changed) {
       const bool there = endpoint != nullptr && is_up(changed.c.status);
       const std::string line =
           there ? link_host_line(changed.c, link.alias, endpoint->ipv4) : std::string();
-      // In place: the file is mounted in the container.
-      const auto file = directory(id) / "hosts";
-      const auto old = read_file(file);
-      if (!old.ok()) continue;
-      const auto text_now = replace_host_line(*old, link.alias, line);
-      if (text_now == *old) continue;
-      if (const auto written = write_file(file, text_now); !written.ok())
-        log_warning("{}", written.error().to_string());
+      set_host_line(id, link.alias, line);
     }
   }
+}
+
+Status Containers::unlink(const std::string& name_or_id, const std::string& alias) {
+  Entry* entry = TRY(impl_->find(name_or_id));
+  const auto removed = std::erase_if(entry->c.config.links, [&](const std::string& text) {
+    return Link::parse(text).alias == alias;
+  });
+  if (removed == 0) return Error::not_found("No such container: " + name_or_id + "/" + alias);
+  impl_->save(*entry);
+  if (!is_up(entry->c.status)) return ok_status();
+  impl_->set_host_line(entry->c.id, alias, "");
+  impl_->register_names(entry, Fd(), [](const Status& registered) {
+    if (!registered.ok()) log_warning("{}", registered.error().to_string());
+  });
+  return ok_status();
 }
 
 }  // namespace stack::engine

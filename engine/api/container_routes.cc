@@ -143,6 +143,15 @@ void remove(Services& services, const ExchangePtr& exchange) {
                               {query.flag("force"), query.flag("v")}, answer(exchange));
 }
 
+// DELETE /containers/OWNER/ALIAS?link=1 takes away what OWNER's links call ALIAS.
+void unlink(Services& services, const ExchangePtr& exchange) {
+  const auto& captures = exchange->request().captures;
+  if (!exchange->request().query.flag("link"))
+    return respond_error(*exchange, 404,
+                         "No such container: " + captures.at(0) + "/" + captures.at(1));
+  answer(exchange)(services.containers->unlink(captures.at(0), captures.at(1)));
+}
+
 void rename(Services& services, const ExchangePtr& exchange) {
   const Container* c = named_container(*exchange, services);
   if (c == nullptr) return;
@@ -247,6 +256,7 @@ void add_container_routes(Router& router, Services& services) {
   add("POST", "/containers/{id}/resize", resize);
   add("GET", "/containers/{id}/top", top);
   add("DELETE", "/containers/{id}", remove);
+  add("DELETE", "/containers/{id}/{alias}", unlink);
   add("POST", "/containers/{id}/pause", [](Services& s, const ExchangePtr& exchange) {
     if (const Container* c = named_container(*exchange, s))
       s.containers->pause(c->id, answer(exchange));

@@ -294,6 +294,34 @@ class Clients(EngineTest):
         self.assertIn(address.encode() + b"\tdb", one.exec_run("cat /etc/hosts").output)
         self.assertIn(b"DB_ENV_PASSWORD=x", one.exec_run("env").output)
         self.assertIn(b"DB_NAME=/", one.exec_run("env").output)
+        # A link can be taken away from a running container: the name is gone, both containers stay.
+        self.assertEqual(one.exec_run("ping -c 1 db").exit_code, 0)
+        self.client.api.remove_container(f"{one.name}/db", link=True)
+        self.assertNotIn(b"\tdb", one.exec_run("cat /etc/hosts").output)
+        self.assertNotEqual(one.exec_run("ping -c 1 -w 2 db").exit_code, 0)
+        one.reload()
+        self.assertIsNone(one.attrs["HostConfig"]["Links"])
+        self.assertEqual(len(self.client.containers.list()), 2)
+        with self.assertRaises(docker.errors.NotFound):
+            self.client.api.remove_container(f"{one.name}/db", link=True)
+
+    def test_link_local_addresses(self):
+        api = self.client.api
+        def create(address):
+            return api.create_container("busybox", LOOP, networking_config=api.create_networking_config(
+                {"bridge": api.create_endpoint_config(link_local_ips=[address])}))["Id"]
+        one, other = create("169.254.8.8"), create("169.254.8.9")
+        for container in (one, other):
+            api.start(container)
+        self.assertEqual(api.inspect_container(one)["NetworkSettings"]["Networks"]["bridge"]["IPAMConfig"],
+                         {"LinkLocalIPs": ["169.254.8.8"]})
+        asking = self.client.containers.get(one)
+        self.assertIn(b"inet 169.254.8.8/16 ", asking.exec_run("ip address show eth0").output)
+        # Each may send from its own: the guard against forged senders knows it.
+        self.assertEqual(asking.exec_run("ping -c 1 -w 2 169.254.8.9").exit_code, 0)
+        for wrong in ("10.1.1.1", "bad"):
+            with self.assertRaisesRegex(docker.errors.APIError, f"invalid link-local IP address: {wrong}"):
+                create(wrong)
 
     def test_volumes(self):
         volume = self.client.volumes.create("data", labels={"a": "b"})
