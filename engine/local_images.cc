@@ -83,6 +83,9 @@ void build(Services& services, const scheduler::ProjectPtr& project,
       case images::BuildEvent::Kind::kWarning:
         return progress(scheduler::Warning{event.text});
       case images::BuildEvent::Kind::kInstruction:
+      case images::BuildEvent::Kind::kTriggers:
+      case images::BuildEvent::Kind::kRunning:
+      case images::BuildEvent::Kind::kState:
       case images::BuildEvent::Kind::kFailed:
       case images::BuildEvent::Kind::kDone:
       case images::BuildEvent::Kind::kTransfer:

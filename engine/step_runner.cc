@@ -152,7 +152,7 @@ Result<int> pump(const Fd& stream, const std::filesystem::path& run_dir, const F
 
 Result<int> ContainerStepRunner::run(const images::RunStep& step,
                                      const images::OutputCallback& output, std::stop_token stop) {
-  const std::string id = random_hex(64);
+  const std::string& id = step.id;
   const Scratch scratch(services_.paths.run / "builds" / id);
   TRY(make_directories(scratch.path(), 0700));
   const bool isolated = step.network_mode != "host" && step.network_mode != "none";

@@ -210,6 +210,7 @@ Status Builder::start_stage(std::size_t index, const std::string& base, BuildSta
                      [](const std::string& e) { return e.starts_with("PATH="); })) {
       env.insert(env.begin(), kDefaultPath);
     }
+    stage.state = image.id;
     stage.layers = TRY(store_.layers(image.id));
     stage.key = "layers " + chain_id(image.config.diff_ids, image.config.diff_ids.size());
   }
@@ -220,7 +221,7 @@ Status Builder::start_stage(std::size_t index, const std::string& base, BuildSta
 Status Builder::run_instruction(std::size_t index, const Instruction& instruction,
                                 BuildStage& stage) {
   if (stop_.stop_requested()) return Error::make(ErrorKind::kCancelled, "the build was cancelled");
-  announce(instruction);
+  reused_.reset();
   int id = 0;
   if (makes_layer(instruction.name)) {
     const Stage& here = file_.stages[index];
@@ -259,17 +260,49 @@ Status Builder::run_stage(std::size_t index, const std::string& base) {
   Status started = start_stage(index, base, stage);
   if (!started.ok()) return fail(source.from, std::move(started).error());
   end(id, false, since);
-  for (const std::string& trigger : std::exchange(stage.scope.config.on_build, {})) {
+  stage.known = false;
+  tell_state(stage);
+  const std::vector<std::string> triggers = std::exchange(stage.scope.config.on_build, {});
+  if (!triggers.empty()) {
+    const std::string many = triggers.size() == 1 ? "" : "s";
+    tell({.kind = BuildEvent::Kind::kTriggers,
+          .text = std::to_string(triggers.size()) + " build trigger" + many});
+  }
+  for (const std::string& trigger : triggers) {
     const Instruction instruction = TRY(parse_instruction(trigger, "ONBUILD of " + base));
-    ++instructions_;
     TRY(run_instruction(index, instruction, stage));
+    TRY(note_state(stage));
+    tell_state(stage);
   }
   for (const Instruction& instruction : source.instructions) {
+    announce(instruction);
     Status done = run_instruction(index, instruction, stage);
     if (!done.ok()) return fail(instruction, std::move(done).error());
+    TRY(note_state(stage));
+    if (&instruction != &source.instructions.back()) tell_state(stage);
   }
   stages_[index] = std::move(stage);
   return ok_status();
+}
+
+// Times, which no two builds share, are no part of the state. That an earlier build came to it is
+// known by its layer, else by a record.
+Status Builder::note_state(BuildStage& stage) const {
+  ImageConfig config = stage.scope.config;
+  config.created.clear();
+  for (History& entry : config.history) entry.created.clear();
+  config.diff_ids.clear();
+  for (const LayerRecord& layer : stage.layers) config.diff_ids.push_back(layer.diff_id);
+  stage.state = "sha256:" + sha256_hex(config.serialize());
+  stage.known = reused_.value_or(false);
+  if (reused_) return ok_status();
+  const std::string key = sha256_hex("state " + stage.state);
+  stage.known = !request_.no_cache && store_.build_cache().find(key).has_value();
+  return stage.known ? ok_status() : store_.build_cache().put(key, stage.state);
+}
+
+void Builder::tell_state(const BuildStage& stage) const {
+  tell({.kind = BuildEvent::Kind::kState, .text = stage.state, .known = stage.known});
 }
 
 Result<Image> Builder::finish(BuildStage& stage) {
@@ -342,8 +375,12 @@ Result<Image> Builder::run() {
   for (std::size_t i = 0; i <= graph.target; ++i) {
     if (!graph.needed[i]) continue;
     TRY(run_stage(i, bases[i]));
+    BuildStage& stage = stages_.at(i);
+    const bool result = i == graph.target;
+    if (result) stage.state = TRY(finish(stage)).id;
+    if (!file_.stages[i].instructions.empty()) tell_state(stage);
   }
-  return finish(stages_.at(graph.target));
+  return store_.find(stages_.at(graph.target).state);
 }
 
 Result<Image> build(Store& store, const BuildRequest& request, StepRunner& runner,

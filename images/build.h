@@ -66,6 +66,7 @@ struct RunMount {
 };
 
 struct RunStep {
+  std::string id;                             // 64 hex digits: names the step while it runs
   std::vector<std::filesystem::path> lowers;  // topmost first; may be empty
   std::filesystem::path upper;  // empty directories on one file system, made by the builder
   std::filesystem::path work;
@@ -95,15 +96,30 @@ class StepRunner {
 };
 
 struct BuildEvent {
-  // kInstruction tells every instruction of the Dockerfile, kStep those that make a layer.
-  enum class Kind { kInstruction, kStep, kCached, kOutput, kDone, kFailed, kWarning, kTransfer };
+  // kInstruction tells every instruction of the Dockerfile and kState what it has led to, kStep
+  // those that make a layer.
+  enum class Kind {
+    kInstruction,
+    kTriggers,  // so many ONBUILD instructions of the base follow: text
+    kRunning,   // a process starts: text is the RunStep's id
+    kState,
+    kStep,
+    kCached,
+    kOutput,
+    kDone,
+    kFailed,
+    kWarning,
+    kTransfer
+  };
   Kind kind = Kind::kStep;
   int id = 0;             // of the step, unique in this build; output, done and failed refer to it
   std::string text = {};  // step: "[builder 2/5] RUN make"; instruction: "2/9 : ENV A=b"; output: a
-                          // piece of text; failed: the command; warning: the message
+                          // piece of text; failed: the command; warning: the message; state: the id
+                          // of the image, if it ended here (of the result, where it does)
   std::string stream = {};  // output: "stdout" or "stderr"
   double seconds = 0;       // done
   int exit_code = 0;        // failed
+  bool known = false;       // state: an earlier build has been there
 };
 using BuildProgress = std::function<void(const BuildEvent&)>;
 

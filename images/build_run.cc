@@ -267,6 +267,8 @@ Status Builder::run_step(std::size_t index, const Instruction& in, BuildStage& s
             .text = std::string(text),
             .stream = std::string(stream)});
     };
+    step.id = random_hex(64);
+    tell({.kind = BuildEvent::Kind::kRunning, .id = id, .text = step.id});
     const int code = TRY(runner_.run(step, output, stop_));
     if (stop_.stop_requested())
       return Error::make(ErrorKind::kCancelled, "the build was cancelled");

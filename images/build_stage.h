@@ -20,6 +20,8 @@ struct BuildStage {
   BuildScope scope;
   std::vector<LayerRecord> layers;  // bottom first
   std::string key;                  // of the layers so far, for the cache
+  std::string state;                // the id of the image, if it ended here; of scratch none
+  bool known = false;               // an earlier build has been there
 };
 
 // A root to copy from, open as long as it is needed.
@@ -75,6 +77,8 @@ class Builder {
   void add_history(BuildStage& stage, const std::string& created_by, bool empty_layer);
   void tell(BuildEvent event) const;
   void announce(const Instruction& instruction);
+  Status note_state(BuildStage& stage) const;
+  void tell_state(const BuildStage& stage) const;
   void warn_of_unused_args() const;
   int begin(const std::string& text);
   void end(int id, bool cached, std::chrono::steady_clock::time_point since);
@@ -94,6 +98,7 @@ class Builder {
   std::filesystem::path empty_;          // lower directory of scratch
   int next_id_ = 1;
   int instructions_ = 0, announced_ = 0;  // of the stages that are built
+  std::optional<bool> reused_;  // whether the layer of this instruction was there; none: no layer
 };
 
 }  // namespace stack::images

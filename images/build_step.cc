@@ -66,6 +66,7 @@ Status Builder::cached_step(BuildStage& stage, const std::string& key_text,
     if (const auto diff_id = store_.build_cache().find(key)) layer = layers.find_layer(*diff_id);
   }
   const bool cached = layer.has_value();
+  reused_ = cached;
   if (!cached) {
     TemporaryDirectory directory = TRY(layers.temporary());
     const std::filesystem::path upper = directory.path() / "fs";

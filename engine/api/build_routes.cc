@@ -43,6 +43,11 @@ Result<images::BuildRequest> request_of(const Query& query) {
   return out;
 }
 
+// Of "sha256:..." and of plain hex digits.
+std::string short_id(const std::string& id) {
+  return id.substr(id.starts_with("sha256:") ? 7 : 0, 12);
+}
+
 class Build : public std::enable_shared_from_this<Build> {
  public:
   Build(Services& services, ExchangePtr exchange, images::BuildRequest request)
@@ -75,8 +80,24 @@ class Build : public std::enable_shared_from_this<Build> {
   }
 
  private:
+  // With sources named for the cache, steps come from there alone: where none of them is here, from
+  // nowhere.
+  void limit_cache() {
+    const auto& query = exchange_->request().query;
+    Strings sources;
+    const auto parsed =
+        parse_json(R"({"from":)" + query.text("cachefrom") + "}",
+                   [&](const Json& json) { sources = field<Strings>(json, "from"); });
+    if (!parsed.ok() || sources.empty()) return;
+    request_.no_cache =
+        request_.no_cache || std::none_of(sources.begin(), sources.end(), [&](const auto& name) {
+          return services_.store.find(name).ok();
+        });
+  }
+
   void build() {
     request_.context = directory_;
+    limit_cache();
     images::PullOptions registries = services_.images->pull_options();
     registries.auths = registry_config_of(exchange_->request());
     services_.images->build(
@@ -99,9 +120,19 @@ class Build : public std::enable_shared_from_this<Build> {
     if (quiet_) return;
     switch (event.kind) {
       case images::BuildEvent::Kind::kInstruction:
-        return say("Step " + event.text + "\n");
-      case images::BuildEvent::Kind::kCached:
-        return say(" ---> Using cache\n");
+        say("Step " + event.text);
+        return say("\n");
+      case images::BuildEvent::Kind::kTriggers:
+        say("# Executing " + event.text);
+        return say("\n");
+      case images::BuildEvent::Kind::kRunning:
+        running_ = short_id(event.text);
+        return say(" ---> Running in " + running_ + "\n");
+      case images::BuildEvent::Kind::kState:
+        if (!running_.empty())
+          say(" ---> Removed intermediate container " + std::exchange(running_, {}) + "\n");
+        if (event.known) say(" ---> Using cache\n");
+        return say(" ---> " + short_id(event.text) + "\n");
       case images::BuildEvent::Kind::kOutput:
         // Errors in red, as Docker's classic builder has them.
         return say(event.stream == "stderr" ? "\x1b[91m" + event.text + "\x1b[0m" : event.text);
@@ -109,6 +140,7 @@ class Build : public std::enable_shared_from_this<Build> {
         return say("[Warning] " + event.text + "\n");
       case images::BuildEvent::Kind::kFailed:
       case images::BuildEvent::Kind::kStep:
+      case images::BuildEvent::Kind::kCached:
       case images::BuildEvent::Kind::kDone:
       case images::BuildEvent::Kind::kTransfer:
         return;
@@ -128,7 +160,7 @@ class Build : public std::enable_shared_from_this<Build> {
     if (quiet_) {
       say(image->id + "\n");
     } else {
-      say(fmt::format("Successfully built {}\n", image->id.substr(7, 12)));
+      say(fmt::format("Successfully built {}\n", short_id(image->id)));
       for (const auto& tag : request_.tags)
         say(fmt::format("Successfully tagged {}\n", tag.familiar()));
     }
@@ -147,6 +179,7 @@ class Build : public std::enable_shared_from_this<Build> {
   ExchangePtr exchange_;
   images::BuildRequest request_;
   std::optional<images::BuildEvent> failed_;
+  std::string running_;  // the step whose process was started last
   std::filesystem::path directory_;
   std::stop_source stop_;
   bool quiet_ = false;

@@ -249,6 +249,43 @@ class Clients(EngineTest):
         message = "The command '/bin/sh -c exit 3' returned a non-zero code: 3"
         self.assertEqual(last, {"error": message, "errorDetail": {"code": 3, "message": message}})
 
+    def test_a_build_says_what_every_step_has_led_to(self):
+        def build(tag=None, **options):
+            text = b"FROM busybox AS first\nENV A=b\nRUN echo made > /made\nFROM busybox\nCOPY --from=first /made /\nCMD [\"x\"]\n"
+            lines = self.client.api.build(fileobj=io.BytesIO(archive(Dockerfile=text)), custom_context=True, decode=True,
+                                          tag=tag, **options)
+            return "".join(line.get("stream", "") for line in lines)
+        base = self.client.images.get("busybox").id[7:19]
+        told = build("built")
+        result = self.client.images.get("built").id[7:19]
+        self.assertRegex(told, "\n".join([
+            "Step 1/6 : FROM busybox AS first", f" ---> {base}",
+            "Step 2/6 : ENV A=b", " ---> [0-9a-f]{12}",
+            "Step 3/6 : RUN echo made > /made", " ---> Running in ([0-9a-f]{12})",
+            r" ---> Removed intermediate container \1", " ---> [0-9a-f]{12}",
+            "Step 4/6 : FROM busybox", f" ---> {base}",
+            "Step 5/6 : COPY --from=first /made /", " ---> [0-9a-f]{12}",
+            'Step 6/6 : CMD \\["x"\\]', f" ---> {result}",
+            f"Successfully built {result}", "Successfully tagged built:latest", "$"]))
+        self.assertEqual(build("built").count(" ---> Using cache\n"), 4)
+        self.assertEqual(build("again", cache_from=["built"]).count(" ---> Using cache\n"), 4)
+        self.assertEqual(build("again", cache_from=["nosuch"]).count("Using cache"), 0)
+        for name in ("built", "again"):
+            self.client.images.remove(name)
+
+    def test_a_build_says_that_its_base_triggers_steps(self):
+        def build(text, tag):
+            lines = self.client.api.build(fileobj=io.BytesIO(archive(Dockerfile=text)), custom_context=True, decode=True,
+                                          tag=tag)
+            return "".join(line.get("stream", "") for line in lines)
+        build(b"FROM busybox\nONBUILD RUN echo triggered\n", "base")
+        told = build(b"FROM base\nLABEL a=b\n", "child")
+        self.assertRegex(told, "Step 1/2 : FROM base\n ---> [0-9a-f]+\n# Executing 1 build trigger\n ---> Running in ")
+        self.assertIn("triggered\n", told)
+        self.assertIn("Step 2/2 : LABEL a=b\n", told)
+        for name in ("child", "base"):
+            self.client.images.remove(name)
+
     def test_a_build_finds_the_containers_of_its_network(self):
         self.client.networks.create("builders")
         server = self.loop(name="server", network="builders")
