@@ -1,5 +1,7 @@
 #include "base/event_loop.h"
 
+#include <poll.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -33,13 +35,21 @@ struct EventLoop::Watch::State {
 
 namespace {
 
+bool is_readable(int fd) {
+  pollfd one{fd, POLLIN, 0};
+  return ::poll(&one, 1, 0) != 0;  // an error or a hang-up is something to read, too
+}
+
 // The callback is held by the state, and the state by the pending operation: a cancelled object
-// lives until asio lets go.
+// lives until asio lets go. Being woken is a hint: asio keeps what it knows of a descriptor in an
+// object that it gives to the next one, and what the kernel has said of the first may reach the
+// second. A shim that is thought to have ended is killed, so the descriptor is asked itself.
 void wait_readable(const std::shared_ptr<EventLoop::Watch::State>& state) {
   state->descriptor->async_wait(asio::posix::stream_descriptor::wait_read,
                                 [state](const error_code& ec) {
                                   if (ec || state->cancelled) return;
-                                  state->readable();
+                                  if (is_readable(state->descriptor->native_handle()))
+                                    state->readable();
                                   if (!state->cancelled) wait_readable(state);
                                 });
 }

@@ -1,6 +1,9 @@
 #include "base/event_loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <vector>
 
 #include "base/fd.h"
 #include "base/worker_pool.h"
@@ -41,6 +44,33 @@ TEST(EventLoop, WatchIsLevelTriggeredAndMayCancelItself) {
   });
   loop.run();
   EXPECT_EQ(calls, 2);
+}
+
+// The loop learns of many descriptors at once. What is watched in the place of one that has gone in
+// the meantime must not be told of the other's end.
+TEST(EventLoop, NobodyIsToldOfAnothersDescriptor) {
+  EventLoop loop;
+  constexpr std::size_t kMany = 16;
+  std::vector<Fd> ready;
+  std::vector<Fd> silent;
+  std::vector<EventLoop::Watch> watches(kMany);
+  int told = 0;
+  const auto replace_all = [&] {
+    for (auto& watch : watches) watch.cancel();
+    ready.clear();
+    for (std::size_t i = 0; i < kMany; ++i) {
+      silent.emplace_back(::eventfd(0, EFD_CLOEXEC));
+      watches[i] = loop.on_readable(silent.back().get(), [&] { ++told; });
+    }
+  };
+  for (std::size_t i = 0; i < kMany; ++i) {
+    ready.emplace_back(::eventfd(1, EFD_CLOEXEC));
+    watches[i] = loop.on_readable(ready.back().get(), replace_all);
+  }
+  const auto end = loop.after(milliseconds(20), [&] { loop.stop(); });
+  loop.run();
+  EXPECT_EQ(told, 0);
+  EXPECT_EQ(silent.size(), kMany);
 }
 
 TEST(WorkerPool, ResultsArriveOnTheLoop) {
