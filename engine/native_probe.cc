@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -174,9 +175,15 @@ struct NativeProbe::State : std::enable_shared_from_this<State> {
   }
   void connected();
   void read();
-  void wait(boost::asio::posix::stream_descriptor::wait_type what, void (State::*next)()) {
-    descriptor.async_wait(what, [self = shared_from_this(), next](const auto& error) {
-      if (!error && self->done) (self.get()->*next)();
+  // Being woken is a hint: see base/event_loop.cc.
+  void wait(short events, void (State::*next)()) {
+    using boost::asio::posix::stream_descriptor;
+    const auto what =
+        events == POLLIN ? stream_descriptor::wait_read : stream_descriptor::wait_write;
+    descriptor.async_wait(what, [self = shared_from_this(), events, next](const auto& error) {
+      if (error || !self->done) return;
+      pollfd now{self->descriptor.native_handle(), events, 0};
+      ::poll(&now, 1, 0) == 0 ? self->wait(events, next) : (self.get()->*next)();
     });
   }
 };
@@ -192,7 +199,7 @@ void NativeProbe::State::connected() {
   if (::send(descriptor.native_handle(), request.data(), request.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(request.size()))
     return finish({1, fmt::format("asking {}: {}", name_of(target), std::strerror(errno))});
-  wait(boost::asio::posix::stream_descriptor::wait_read, &State::read);
+  wait(POLLIN, &State::read);
 }
 
 void NativeProbe::State::read() {
@@ -202,13 +209,13 @@ void NativeProbe::State::read() {
     return finish({1, fmt::format("reading from {}: {}", name_of(target), std::strerror(errno))});
   if (n > 0) received.append(buffer, static_cast<std::size_t>(n));
   if (auto verdict = judge_answer(target, received, n == 0)) return finish(std::move(*verdict));
-  wait(boost::asio::posix::stream_descriptor::wait_read, &State::read);
+  wait(POLLIN, &State::read);
 }
 
 NativeProbe::NativeProbe(EventLoop& loop, Fd socket, ProbeTarget target,
                          std::function<void(ProbeVerdict)> done)
     : state_(std::make_shared<State>(loop, std::move(socket), std::move(target), std::move(done))) {
-  state_->wait(boost::asio::posix::stream_descriptor::wait_write, &State::connected);
+  state_->wait(POLLOUT, &State::connected);
 }
 
 NativeProbe::~NativeProbe() {

@@ -39,7 +39,11 @@ void Connection::read_request() {
   if (buffer_.size() > 0) return read_header();
   std::vector<char>().swap(chunk_);
   socket_.async_wait(LocalSocket::wait_read, [self = shared_from_this()](const error_code& ec) {
-    if (!ec && !self->closed_) self->read_header();
+    if (ec || self->closed_) return;
+    char byte = 0;
+    const auto size = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const bool nothing = size < 0 && (errno == EAGAIN || errno == EINTR);
+    nothing ? self->read_request() : self->read_header();  // being woken is a hint
   });
 }
 
@@ -172,7 +176,8 @@ void Connection::watch_client() {
     if (ec || self->closed_ || self->exchange_.expired()) return;
     char byte = 0;
     const auto size = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR))) return;
+    if (size > 0) return;
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return self->watch_client();
     // The end, or ECONNRESET of one who left without reading everything.
     self->client_left();
   });
@@ -184,9 +189,7 @@ void Connection::client_left() {
   pollfd state{socket_.native_handle(), 0, 0};
   if (::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0) return close();
   socket_.async_wait(LocalSocket::wait_error, [self = shared_from_this()](const error_code& ec) {
-    if (ec || self->closed_) return;
-    pollfd now{self->socket_.native_handle(), 0, 0};
-    if (::poll(&now, 1, 0) > 0 && (now.revents & (POLLHUP | POLLERR)) != 0) self->close();
+    if (!ec && !self->closed_) self->client_left();
   });
 }
 

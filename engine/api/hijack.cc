@@ -213,10 +213,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
     if (::poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0)
       return client_has_gone();
     client_.async_wait(LocalSocket::wait_error, [self = shared_from_this()](const error_code& ec) {
-      if (ec || self->closed_ || self->client_gone_) return;
-      pollfd now{self->client_.native_handle(), 0, 0};
-      if (::poll(&now, 1, 0) > 0 && (now.revents & (POLLHUP | POLLERR)) != 0)
-        self->client_has_gone();
+      if (!ec && !self->closed_ && !self->client_gone_) self->watch_hangup();
     });
   }
 
