@@ -14,8 +14,9 @@ namespace {
 using scheduler::OperationResult;
 using Finished = std::function<void(Result<OperationResult>)>;
 
-images::BuildRequest build_request(const compose::Project& project, const compose::Service& service,
-                                   const scheduler::EnsureImage& op) {
+Result<images::BuildRequest> build_request(const compose::Project& project,
+                                           const compose::Service& service,
+                                           const scheduler::EnsureImage& op) {
   const compose::Build& from = *service.build;
   images::BuildRequest request;
   request.context = from.context;
@@ -31,9 +32,12 @@ images::BuildRequest build_request(const compose::Project& project, const compos
     request.labels["com.docker.compose.project"] = project.name;
     request.labels["com.docker.compose.service"] = service.name;
   }
-  if (auto tag = images::Reference::parse(op.reference); tag.ok()) request.tags.push_back(*tag);
-  for (const auto& text : from.tags) {
-    if (auto tag = images::Reference::parse(text); tag.ok()) request.tags.push_back(*tag);
+  std::vector<std::string> tags = from.tags;
+  tags.insert(tags.begin(), op.reference);
+  for (const auto& text : tags) {
+    auto tag = images::Reference::parse(text);
+    if (!tag.ok()) return Error::invalid("invalid tag \"" + text + "\": " + tag.error().message);
+    request.tags.push_back(std::move(*tag));
   }
   request.no_cache = op.no_cache || from.no_cache;
   request.pull = op.pull_base || from.pull;
@@ -97,9 +101,10 @@ void build(Services& services, const scheduler::ProjectPtr& project,
             service, event.stream.empty() ? "stdout" : event.stream, event.text});
     }
   };
-  services.images->build(build_request(*project, it->second, op), services.images->pull_options(),
-                         forward, std::move(cancel),
-                         [done = std::move(done)](Result<images::Image> image) {
+  auto request = build_request(*project, it->second, op);
+  if (!request.ok()) return done(std::move(request).error());
+  services.images->build(std::move(*request), services.images->pull_options(), forward,
+                         std::move(cancel), [done = std::move(done)](Result<images::Image> image) {
                            if (!image.ok()) return done(std::move(image).error());
                            done(OperationResult{image->id, 0});
                          });

@@ -316,6 +316,10 @@ class Commands(EndToEnd):
         project("build", "--build-arg", "WHO=moon")
         project("up", "-d")
         eventually(lambda: project.logs().endswith("hello moon\n"), 5)
+        if not PEER:  # a name that cannot be given is found before the work
+            refused = self.stack("image", "build", "-t", "UPPER", str(project.dir), code=1)
+            self.assertIn('invalid tag "UPPER": invalid reference format: repository name (library/UPPER) must be lowercase',
+                          refused.err)
         (project.dir / "Dockerfile").write_text("FROM busybox\nRUN exit 9\n")
         failed = project("build", code=None)
         self.assertNotEqual(failed.code, 0)
