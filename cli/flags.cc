@@ -36,6 +36,13 @@ std::optional<long> parse_int(std::string_view text) {
 }
 
 Status check_value(const FlagSpec& flag, const std::string& value) {
+  if (flag.type == FlagType::kFilters && value.find('=') == std::string::npos) {
+    return Error::invalid(
+               fmt::format("invalid argument \"{}\" for \"{}\" flag: bad format of filter "
+                           "(expected name=value)",
+                           value, shown_name(flag)))
+        .fix("For example: --filter label=com.example.tier=web");
+  }
   const char* parser = nullptr;
   if (flag.type == FlagType::kInt && !parse_int(value)) parser = "ParseInt";
   if (flag.type == FlagType::kBool && !parse_bool(value)) parser = "ParseBool";
@@ -56,6 +63,8 @@ std::string_view type_word(FlagType type) {
       return "stringArray";
     case FlagType::kInt:
       return "int";
+    case FlagType::kFilters:
+      return "filter";
   }
   return "";
 }

@@ -15,7 +15,7 @@
 
 namespace stack::cli {
 
-enum class FlagType { kBool, kString, kList, kInt };
+enum class FlagType { kBool, kString, kList, kInt, kFilters };  // kFilters: a list of name=value
 
 struct FlagSpec {
   std::string_view name;

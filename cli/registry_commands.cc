@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/registry_credentials.h"
+#include "cli/docker/support.h"
 #include "cli/format.h"
 #include "cli/json_text.h"
 #include "cli/message_stream.h"
@@ -24,7 +25,7 @@ constexpr FlagSpec kLoginFlags[] = {
      "Take the Password or Personal Access Token (PAT) from stdin"},
 };
 constexpr FlagSpec kSearchFlags[] = {
-    {"filter", 'f', FlagType::kList, "Filter output based on conditions provided"},
+    {"filter", 'f', FlagType::kFilters, "Filter output based on conditions provided"},
     {"format", 0, FlagType::kString, "Pretty-print search using a Go template", "table"},
     {"limit", 0, FlagType::kInt, "Max number of search results"},
     {"no-trunc", 0, FlagType::kBool, "Don't truncate output"},
@@ -182,20 +183,7 @@ Result<int> search(Context& context, const Arguments& args) {
   const std::string& term = args.positional[0];
   std::string target = fmt::format("{}/images/search?term={}", kApi, url_encode(term));
   if (const auto limit = args.number("limit")) target += fmt::format("&limit={}", *limit);
-  if (args.given("filter")) {
-    std::map<std::string, std::vector<std::string>> filters;
-    for (const std::string& text : args.list("filter")) {
-      const std::size_t equals = text.find('=');
-      if (equals == std::string::npos)
-        return Error::invalid("invalid argument \"" + text +
-                              "\" for \"-f, --filter\" flag: invalid argument \"" + text +
-                              "\": must be in format NAME=VALUE");
-      filters[text.substr(0, equals)].push_back(text.substr(equals + 1));
-    }
-    JsonObject json;
-    for (const auto& [name, values] : filters) json.add(name, values);
-    target += "&filters=" + url_encode(json.text());
-  }
+  target += docker::filters_query(args.list("filter"));
   const Engine* engine = TRY(context.engine());
   const ApiClient client = TRY(with_registry_auth(engine->http(), term));
   const std::string answer = TRY(client.get(target));

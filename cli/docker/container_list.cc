@@ -15,7 +15,7 @@ namespace {
 
 constexpr FlagSpec kFlags[] = {
     {"all", 'a', FlagType::kBool, "Show all containers (default shows just running)"},
-    {"filter", 'f', FlagType::kList, "Filter output based on conditions provided"},
+    {"filter", 'f', FlagType::kFilters, "Filter output based on conditions provided"},
     {"format", 0, FlagType::kString, kFormatUsage},
     {"last", 'n', FlagType::kInt, "Show n last created containers (includes all states)", "-1"},
     {"latest", 'l', FlagType::kBool, "Show the latest created container (includes all states)"},
@@ -34,7 +34,7 @@ Result<int> ls(Context& context, const Arguments& args) {
       fmt::format("{}/containers/json?all={}", kApi, args.on("all") || last > 0 ? 1 : 0);
   if (last > 0) target += fmt::format("&limit={}", last);
   if (sizes) target += "&size=1";
-  target += TRY(filters_query(args.list("filter")));
+  target += filters_query(args.list("filter"));
   const Document answer = TRY(get_document(*engine, target));
   const bool truncate = !args.on("no-trunc");
   std::vector<Record> records;

@@ -13,7 +13,7 @@ namespace stack::cli::docker {
 namespace {
 
 constexpr FlagSpec kFlags[] = {
-    {"filter", 'f', FlagType::kList, "Filter output based on conditions provided"},
+    {"filter", 'f', FlagType::kFilters, "Filter output based on conditions provided"},
     {"format", 0, FlagType::kString, "Format output using a custom template: 'json' or 'TEMPLATE'"},
     {"since", 0, FlagType::kString, "Show all events created since timestamp"},
     {"until", 0, FlagType::kString, "Stream events until this timestamp"},
@@ -40,7 +40,7 @@ Result<int> events(Context& context, const Arguments& args) {
     if (args.given(when))
       target += fmt::format("{}={}&", when, TRY(api_timestamp(args.text(when), now)));
   }
-  if (const std::string filters = TRY(filters_query(args.list("filter"))); !filters.empty())
+  if (const std::string filters = filters_query(args.list("filter")); !filters.empty())
     target += filters.substr(1);
   const Engine* engine = TRY(context.engine());
   BodyStream stream = TRY(engine->http().stream("GET", target));

@@ -17,7 +17,7 @@ namespace {
 constexpr FlagSpec kLsFlags[] = {
     {"all", 'a', FlagType::kBool, "Show all images (default hides intermediate images)"},
     {"digests", 0, FlagType::kBool, "Show digests"},
-    {"filter", 'f', FlagType::kList, "Filter output based on conditions provided"},
+    {"filter", 'f', FlagType::kFilters, "Filter output based on conditions provided"},
     {"format", 0, FlagType::kString, kFormatUsage},
     {"no-trunc", 0, FlagType::kBool, "Don't truncate output"},
     {"quiet", 'q', FlagType::kBool, "Only show image IDs"},
@@ -47,7 +47,7 @@ Result<int> ls(Context& context, const Arguments& args) {
   const std::string format = args.text("format");
   const bool digests = args.on("digests") || format.find(".Digest") != std::string::npos;
   if (digests) target += "&digests=1";
-  target += TRY(filters_query(filters));
+  target += filters_query(filters);
   const Document answer = TRY(get_document(*engine, target));
   auto images = answer.root().items();
   std::stable_sort(images.begin(), images.end(), [](JsonView a, JsonView b) {

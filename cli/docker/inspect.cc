@@ -43,6 +43,8 @@ std::string shown(const std::vector<Document>& documents, bool indented) {
   return (indented ? pretty_json(list) : list) + '\n';
 }
 
+constexpr int kBadTemplate = 64;  // Docker's exit code for it: EX_USAGE of sysexits.h
+
 Result<std::string> expanded(const std::vector<Document>& documents, const std::string& format) {
   const Template pattern = TRY(Template::parse(format));
   std::string out;
@@ -122,7 +124,12 @@ Result<int> inspect_volume(Context& context, const Arguments& args) {
 
 Result<int> inspect_each(Context& context, const Arguments& args, const Finder& find) {
   const std::string format = args.text("format");
-  if (!format.empty() && format != "json") TRY(Template::parse(format));
+  if (!format.empty() && format != "json") {
+    if (const auto pattern = Template::parse(format); !pattern.ok()) {
+      print_error(pattern.error());
+      return kBadTemplate;
+    }
+  }
   const Engine* engine = TRY(context.engine());
   std::vector<Document> found;
   std::vector<Error> missing;

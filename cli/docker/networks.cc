@@ -14,7 +14,7 @@ namespace stack::cli::docker {
 namespace {
 
 constexpr FlagSpec kLsFlags[] = {
-    {"filter", 'f', FlagType::kList, "Provide filter values (e.g. \"driver=bridge\")"},
+    {"filter", 'f', FlagType::kFilters, "Provide filter values (e.g. \"driver=bridge\")"},
     {"format", 0, FlagType::kString, kFormatUsage},
     {"no-trunc", 0, FlagType::kBool, "Do not truncate the output"},
     {"quiet", 'q', FlagType::kBool, "Only display network IDs"},
@@ -68,7 +68,7 @@ std::string list_time(std::string text) {
 Result<int> ls(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   std::string target = fmt::format("{}/networks?", kApi);
-  if (const std::string filters = TRY(filters_query(args.list("filter"))); !filters.empty())
+  if (const std::string filters = filters_query(args.list("filter")); !filters.empty())
     target += filters.substr(1);
   const Document answer = TRY(get_document(*engine, target));
   auto networks = answer.root().items();

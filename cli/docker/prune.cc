@@ -10,12 +10,12 @@ namespace stack::cli::docker {
 namespace {
 
 constexpr FlagSpec kPlainFlags[] = {
-    {"filter", 0, FlagType::kList, "Provide filter values (e.g. \"until=<timestamp>\")"},
+    {"filter", 0, FlagType::kFilters, "Provide filter values (e.g. \"until=<timestamp>\")"},
     {"force", 'f', FlagType::kBool, "Do not prompt for confirmation"},
 };
 constexpr FlagSpec kAllFlags[] = {
     {"all", 'a', FlagType::kBool, "Remove all unused, not just dangling or anonymous ones"},
-    {"filter", 0, FlagType::kList, "Provide filter values (e.g. \"label=<key>=<value>\")"},
+    {"filter", 0, FlagType::kFilters, "Provide filter values (e.g. \"label=<key>=<value>\")"},
     {"force", 'f', FlagType::kBool, "Do not prompt for confirmation"},
 };
 constexpr FlagSpec kSystemFlags[] = {
@@ -45,7 +45,7 @@ constexpr Kind kCache{"/build/prune", "CachesDeleted", "Deleted build cache obje
 Result<std::int64_t> prune(const Engine& engine, const Kind& kind,
                            const std::vector<std::string>& filters, const std::string& query = {}) {
   std::string target = fmt::format("{}{}?{}", kApi, kind.path, query);
-  target += TRY(filters_query(filters));
+  target += filters_query(filters);
   const Document answer = TRY(post_document(engine, target));
   const auto deleted = answer[kind.deleted].items();
   if (!deleted.empty()) print(fmt::format("{}\n", kind.title));

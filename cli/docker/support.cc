@@ -41,30 +41,24 @@ Result<int> for_each_name(const std::vector<std::string>& names,
   return code;
 }
 
-Result<std::string> filters_json(const std::vector<std::string>& filters) {
+std::string filters_json(const std::vector<std::string>& filters) {
   std::map<std::string, std::vector<std::string>> by_name;
   for (const std::string& filter : filters) {
     const std::size_t equals = filter.find('=');
-    if (equals == std::string::npos) {
-      return Error::invalid(fmt::format("invalid argument \"{}\" for \"-f, --filter\" flag: bad "
-                                        "format of filter (expected name=value)",
-                                        filter))
-          .fix("For example: --filter label=com.example.tier=web");
-    }
     std::string name = filter.substr(0, equals);
     while (name.ends_with(' ')) name.pop_back();
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     by_name[name].push_back(filter.substr(equals + 1));
   }
-  if (by_name.empty()) return std::string();
+  if (by_name.empty()) return "";
   JsonObject object;
   for (const auto& [name, values] : by_name) object.add(name, values);
   return object.text();
 }
 
-Result<std::string> filters_query(const std::vector<std::string>& filters) {
-  const std::string json = TRY(filters_json(filters));
+std::string filters_query(const std::vector<std::string>& filters) {
+  const std::string json = filters_json(filters);
   return json.empty() ? std::string() : "&filters=" + url_encode(json);
 }
 

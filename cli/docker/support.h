@@ -25,9 +25,9 @@ Result<int> for_each_name(const std::vector<std::string>& names,
                           const std::function<Status(const std::string&)>& one);
 
 // {"label":["a","b=c"]} of "label=a" "label=b=c"; "" for none.
-Result<std::string> filters_json(const std::vector<std::string>& filters);
+std::string filters_json(const std::vector<std::string>& filters);
 // "&filters=..." ready to be appended; "" for none.
-Result<std::string> filters_query(const std::vector<std::string>& filters);
+std::string filters_query(const std::vector<std::string>& filters);
 
 // {"K":"V"} of "K=V"; a bare K has the value "".
 std::map<std::string, std::string> pairs(const std::vector<std::string>& texts);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr FlagSpec kLsFlags[] = {
     {"cluster", 0, FlagType::kBool, "", "", true},
-    {"filter", 'f', FlagType::kList, "Provide filter values (e.g. \"dangling=true\")"},
+    {"filter", 'f', FlagType::kFilters, "Provide filter values (e.g. \"dangling=true\")"},
     {"format", 0, FlagType::kString, kFormatUsage},
     {"quiet", 'q', FlagType::kBool, "Only display volume names"},
 };
@@ -31,7 +31,7 @@ constexpr FlagSpec kRmFlags[] = {
 Result<int> ls(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
   std::string target = fmt::format("{}/volumes?", kApi);
-  if (const std::string filters = TRY(filters_query(args.list("filter"))); !filters.empty())
+  if (const std::string filters = filters_query(args.list("filter")); !filters.empty())
     target += filters.substr(1);
   const Document answer = TRY(get_document(*engine, target));
   auto volumes = answer["Volumes"].items();

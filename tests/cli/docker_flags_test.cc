@@ -282,10 +282,9 @@ TEST(Csv, QuotedFields) {
 }
 
 TEST(Filters, AsTheApiTakesThem) {
-  EXPECT_EQ(*filters_json({"label=a", "label=b=c", "status=exited"}),
+  EXPECT_EQ(filters_json({"label=a", "label=b=c", "status=exited"}),
             R"({"label":["a","b=c"],"status":["exited"]})");
-  EXPECT_EQ(*filters_json({}), "");
-  EXPECT_FALSE(filters_json({"foo"}).ok());
+  EXPECT_EQ(filters_json({}), "");
 }
 
 TEST(BuildSection, FlagsOfBuild) {

@@ -13,6 +13,7 @@ constexpr FlagSpec kFlags[] = {
     {"timeout", 'n', FlagType::kInt, "", "10"},
     {"env", 'e', FlagType::kList},
     {"name", 0, FlagType::kString},
+    {"filter", 0, FlagType::kFilters},
 };
 
 Result<Arguments> parse(std::vector<std::string> args, bool interspersed = true) {
@@ -63,6 +64,14 @@ TEST(Flags, ErrorsHaveTheWordsOfCompose) {
             "invalid argument \"maybe\" for \"-d, --detach\" flag: strconv.ParseBool: parsing "
             "\"maybe\": invalid syntax");
   EXPECT_EQ(parse({"--detahc"}).error().remedy, "Did you mean --detach?");
+}
+
+TEST(Flags, FiltersAreNamesAndValues) {
+  EXPECT_EQ(error_of_flags({"--filter", "x"}),
+            "invalid argument \"x\" for \"--filter\" flag: bad format of filter (expected "
+            "name=value)");
+  EXPECT_EQ(parse({"--filter", "a=b", "--filter=c="})->list("filter"),
+            (std::vector<std::string>{"a=b", "c="}));
 }
 
 TEST(Flags, HelpIsAlignedAndWrapped) {

@@ -1,6 +1,7 @@
 """Docker's tutorial, typed into `stack` and into Docker's own client on our socket."""
 import json
 import re
+import shlex
 import socket
 import subprocess
 import urllib.error
@@ -17,6 +18,61 @@ def gone(url):
     except (urllib.error.URLError, OSError):
         return True
     return False
+
+
+# What is typed wrongly, Docker's exit code, and words of what it says.
+REFUSED = [
+    ("run --pull never nosuch-image:1 true", 125, "No such image: nosuch-image:1"),
+    ("run 127.0.0.1:9/x true", 125, "127.0.0.1:9"),
+    ("run UPPER true", 125, "invalid reference format: repository name (library/UPPER) must be lowercase"),
+    ("run --rm busybox /etc", 126, "is a directory"),
+    ("run -p x:80 busybox true", 125, "invalid hostPort: x"),
+    ("run -p 99999:80 busybox true", 125, "invalid hostPort: 99999"),
+    ("run --name taken busybox true", 125, 'The container name "/taken" is already in use by container'),
+    ("run --name 'a b' busybox true", 125, "Invalid container name (a b)"),
+    ("run -v /x:rel busybox true", 125, "mount path must be absolute"),
+    ("run --mount type=bind,source=/no/such,target=/x busybox true", 125, "bind source path does not exist: /no/such"),
+    ("run --rm --network nosuch busybox true", 125, "network nosuch not found"),
+    ("run --env-file /no/such busybox true", 125, "no such file or directory"),
+    ("run --memory x busybox true", 125, "invalid"),
+    ("run --restart sometimes busybox true", 125, "sometimes"),
+    ("run --rm --restart always busybox true", 125, "conflicting options"),
+    ("run --link nosuch:x busybox true", 125, "nosuch"),
+    ("create --cap-add NOSUCH busybox", 1, "NOSUCH"),
+    ("start nosuch", 1, "No such container: nosuch"),
+    ("stop -t x taken", 125, 'invalid argument "x"'),
+    ("kill -s NOSUCH taken", 1, "NOSUCH"),
+    ("rm taken", 1, "cannot remove container"),
+    ("unpause taken", 1, "is not paused"),
+    ("exec taken nosuch", 127, "executable file not found"),
+    ("exec -u nosuch taken true", 1, "unable to find user nosuch"),
+    ("logs --since x taken", 1, '"x"'),
+    ("cp taken:/no/such /tmp/x", 1, "Could not find the file /no/such in container taken"),
+    ("cp /no/such taken:/x", 1, "no such file or directory"),
+    ("rename taken taken", 1, "same name"),
+    ("update --memory 1k taken", 1, "Minimum memory limit allowed is 6MB"),
+    ("inspect --format {{ taken", 64, "template parsing error"),
+    ("commit taken UPPER", 1, "must be lowercase"),
+    ("tag busybox UPPER", 1, "must be lowercase"),
+    ("rmi busybox", 1, "container"),
+    ("save nosuch -o /tmp/x.tar", 1, "No such image: nosuch"),
+    ("load -i /no/such", 1, "no such file or directory"),
+    ("import /no/such", 1, "no such file or directory"),
+    ("pull 127.0.0.1:9/x", 1, "127.0.0.1:9"),
+    ("push nosuch", 1, "nosuch"),
+    ("login -u a -p b 127.0.0.1:9", 1, "127.0.0.1:9"),
+    ("build /no/such", 1, "unable to prepare context: path \"/no/such\" not found"),
+    ("network create bridge", 1, "bridge"),
+    ("network create --subnet x net1", 1, "x"),
+    ("network rm bridge", 1, "bridge"),
+    ("network connect bridge taken", 1, "already exists in network bridge"),
+    ("volume create a/b", 1, "includes invalid characters"),
+    ("volume rm nosuch", 1, "no such volume"),
+    ("ps --filter x", 125, "bad format of filter (expected name=value)"),
+    ("system prune --filter x", 125, "bad format of filter (expected name=value)"),
+    ("ps --filter status=x", 1, "x"),
+    ("nosuch", 1, "nosuch"),
+]
 
 
 class Lines:
@@ -251,6 +307,25 @@ CMD ["exec httpd -f -p 8000 -h /srv/app/site"]
                                      stdin="first\n").out, "first\nlater\n")
         self.docker("rm", "nosuch", code=1)
         self.assertIn("No such container: nosuch", self.docker("logs", "nosuch", code=1).err)
+
+    def test_what_is_wrong_is_refused_in_one_sentence(self):
+        """Docker's exit code, its words, and nothing half done."""
+        self.docker("pull", "busybox")
+        self.docker("run", "-d", "--name", "taken", "busybox", "sleep", "1000")
+        before = self.everything()
+        for line, code, words in REFUSED:
+            with self.subTest(line):
+                done = self.docker(*shlex.split(line), code=code)
+                self.assertIn(words.lower(), (done.err + done.out).lower())
+                said = done.err.split("docker.com/go/buildx/\n")[-1].split("\nUsage:")[0].split("\nRun '")[0].strip().splitlines()
+                self.assertLessEqual(len(said), 3, done)  # the sentence, one in front of it, one word of advice
+        self.assertEqual(self.everything(), before)
+        self.docker("rm", "-f", "taken")
+
+    def everything(self):
+        return [self.docker(*words, "--format", "{{json .ID}} {{json .Names}}").out if words[0] == "ps" else
+                self.docker(*words).out for words in (("ps", "-a"), ("images", "-q"), ("network", "ls", "-q"),
+                                                      ("volume", "ls", "-q"))]
 
     def test_terminal(self):
         self.docker("pull", "busybox")
