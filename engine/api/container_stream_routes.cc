@@ -1,5 +1,6 @@
 // What goes on while a container runs: logs, attach, wait, stats.
 #include "engine/api/hijack.h"
+#include "engine/api/log_details.h"
 #include "engine/api/log_stream.h"
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
@@ -29,6 +30,7 @@ void logs(Services& services, const std::shared_ptr<DirectoryWatcher>& watcher,
   options.follow = query.flag("follow");
   options.timestamps = query.flag("timestamps");
   options.tty = c->config.tty;
+  if (query.flag("details")) options.details = log_details(*c);
   const WallTime now = services.clock.wall();
   for (const char* key : {"since", "until"}) {
     const auto text = query.text(key);
@@ -53,6 +55,8 @@ std::string earlier_output(const std::filesystem::path& file, const AttachOption
                            int attachment) {
   runtime::LogQuery query;
   if (attachment >= 0) query.until = runtime::moment_of_attachment(attachment);
+  LogOptions shown;
+  shown.tty = raw;
   query.stdout_ = wanted.stdout_;
   query.stderr_ = wanted.stderr_;
   auto reader = runtime::LogReader::open(file, query);
@@ -60,7 +64,7 @@ std::string earlier_output(const std::filesystem::path& file, const AttachOption
   while (reader.ok()) {
     const auto records = reader->next();
     if (!records.ok() || records->empty()) break;
-    for (const auto& record : *records) out += log_bytes(record, false, raw);
+    for (const auto& record : *records) out += log_bytes(record, shown);
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include "engine/api/routes.h"
 #include "engine/image_service.h"
 #include "engine/json_fields.h"
+#include "images/http.h"
 #include "images/pull.h"
 #include "images/reference.h"
 #include "images/registry_questions.h"
@@ -17,13 +18,24 @@ namespace stack::engine::api {
 
 namespace {
 
+// The archive at a URL, in a file of no name.
+Result<Fd> download(const std::filesystem::path& directory, const std::string& url,
+                    std::stop_token stop) {
+  Fd file = TRY(open_fd(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  images::HttpRequest request;
+  request.url = url;
+  request.stop = std::move(stop);
+  request.on_data = [&file](long, std::string_view bytes) { return write_all(file.get(), bytes); };
+  const auto answer = TRY(images::HttpClient().perform(request));
+  if (answer.status < 200 || answer.status >= 300)
+    return Error::not_found(fmt::format("failed to GET {} with status {}", url, answer.status));
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return Error::os(errno, "reading what was fetched");
+  return file;
+}
+
 void import(Services& services, const ExchangePtr& exchange) {
   const auto& query = exchange->request().query;
-  if (query.text("fromSrc") != "-") {
-    return respond_error(
-        *exchange, 400,
-        "importing from a URL is not supported: send the archive as the body (fromSrc=-)");
-  }
+  const std::string url = query.text("fromSrc") == "-" ? "" : query.text("fromSrc");
   std::optional<images::Reference> reference;
   if (!query.text("repo").empty()) {
     auto parsed = images::Reference::parse(
@@ -36,15 +48,19 @@ void import(Services& services, const ExchangePtr& exchange) {
   (void)::fcntl(pipe->write.get(), F_SETPIPE_SZ, 1 << 20);
   const auto reader = std::make_shared<Fd>(std::move(pipe->read));
   exchange->receive_body(std::move(pipe->write), [exchange](const Status&) {});
+  std::string message = query.text("message");
+  if (message.empty() && !url.empty()) message = "Imported from " + url;
   services.images->run<images::Image>(
-      [reader, reference, changes = query.all("changes"),
-       message = query.text("message")](images::Store& store) {
-        const Fd closes(reader->release());
-        return store.import_rootfs(closes.get(), reference, changes, message, {});
+      [reader, reference, url, message, changes = query.all("changes"),
+       stop = stop_with(*exchange)](images::Store& store) -> Result<images::Image> {
+        Fd archive(reader->release());
+        if (!url.empty()) archive = TRY(download(store.root(), url, stop));
+        return store.import_rootfs(archive.get(), reference, changes, message, {});
       },
-      [&services, exchange](const Result<images::Image>& image) {
+      [&services, exchange, url](const Result<images::Image>& image) {
         const ProgressAnswer progress(exchange);
         if (!image.ok()) return progress.fail(image.error());
+        if (!url.empty()) progress.line({{"status", "Downloading from " + url}});
         services.events.publish(
             {"image", "import", image->id, {{"name", image->id}}, services.clock.wall()});
         progress.line({{"status", image->id}});

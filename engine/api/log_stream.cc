@@ -52,11 +52,12 @@ void DirectoryWatcher::read_events() {
   }
 }
 
-std::string log_bytes(const runtime::LogRecord& record, bool timestamps, bool raw) {
+std::string log_bytes(const runtime::LogRecord& record, const LogOptions& options) {
   std::string payload;
-  if (timestamps) payload = rfc3339_nano(record.time) + " ";
+  if (options.timestamps) payload = rfc3339_nano(record.time) + " ";
+  if (options.details) payload += *options.details + " ";
   payload += record.text;
-  if (raw) return payload;
+  if (options.tty) return payload;
   std::string out(8, '\0');
   out[0] = record.is_stderr ? '\2' : '\1';
   const auto size = payload.size();
@@ -110,8 +111,7 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
       return end();
     }
     std::string bytes;
-    for (const auto& record : *records)
-      bytes += log_bytes(record, options_.timestamps, options_.tty);
+    for (const auto& record : *records) bytes += log_bytes(record, options_);
     exchange_->write(std::move(bytes));
   }
 

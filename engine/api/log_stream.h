@@ -54,10 +54,12 @@ class DirectoryWatcher : public std::enable_shared_from_this<DirectoryWatcher> {
 struct LogOptions {
   runtime::LogQuery query;
   bool follow = false, timestamps = false, tty = false;
+  std::optional<std::string> details;  // in front of every line: see log_details.h
 };
 
-// A record as the client gets it: with a time in front if asked for, in a frame unless raw.
-std::string log_bytes(const runtime::LogRecord& record, bool timestamps, bool raw);
+// A record as the client gets it, with what the options put in front of it, in a frame unless raw
+// (a terminal's).
+std::string log_bytes(const runtime::LogRecord& record, const LogOptions& options);
 
 void stream_log(Services& services, const std::shared_ptr<DirectoryWatcher>& watcher,
                 const ExchangePtr& exchange, const std::string& container_id, LogOptions options);

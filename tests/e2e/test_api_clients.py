@@ -1,4 +1,6 @@
 """Programs that speak the Docker API know no difference: the ordinary flows of Docker's Python client."""
+import functools
+import http.server
 import io
 import os
 import tarfile
@@ -164,6 +166,36 @@ class Clients(EngineTest):
         self.assertEqual(one.logs(until=int(time.time()) - 3600), b"")
         self.assertEqual(one.logs(since=int(time.time()) + 3600), b"")
         self.assertTrue(first.startswith("20"))
+
+    def test_logs_with_details(self):
+        options = docker.types.LogConfig(type="json-file", config={"labels": "a", "env": "E", "tag": "{{.Name}}"})
+        self.client.containers.run("busybox", ["sh", "-c", "echo one; echo two >&2"], name="said", labels={"a": "1"},
+                                   environment={"E": "x"}, log_config=options)
+        lines = self.stack("logs", "--details", "said")
+        self.assertEqual((lines.out, lines.err), ("E=x,a=1,tag=said one\n", "E=x,a=1,tag=said two\n"))
+        self.client.containers.run("busybox", ["echo", "plain"], name="plain")
+        self.assertEqual(self.stack("logs", "--details", "plain").out, " plain\n")
+
+    def test_import_from_a_url(self):
+        folder = self.machine.base / "web"
+        folder.mkdir()
+        (folder / "root.tar").write_bytes(archive(file=b"fetched\n"))
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            self.client.api.import_image_from_url(f"{url}/root.tar", repository="fetched", tag="1")
+            image = self.client.images.get("fetched:1")
+            self.assertEqual(image.history()[0]["Comment"], f"Imported from {url}/root.tar")
+            with self.assertRaisesRegex(docker.errors.APIError, f"failed to GET {url}/none.tar with status 404"):
+                self.client.api.import_image_from_url(f"{url}/none.tar", repository="none")
+            self.client.images.remove("fetched:1")
+        finally:
+            server.shutdown()
+            server.server_close()
+            serving.join()
 
     def test_attach(self):
         one = self.client.containers.create("busybox", ["sh", "-c", "cat; echo end"], stdin_open=True, tty=False)

@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/files.h"
 #include "engine/api/filters.h"
+#include "engine/api/log_details.h"
 #include "engine/api/platform.h"
 #include "engine/api/progress_json.h"
 #include "engine/api/stats_json.h"
@@ -134,6 +135,20 @@ TEST(Documents, ContainersShowWhatIs) {
   EXPECT_EQ(before["NetworkSettings"]["Ports"], Json::object());
   EXPECT_EQ(before["NetworkSettings"]["Networks"]["net"]["IPAddress"], "");
   EXPECT_EQ(before["LogPath"], "");
+}
+
+TEST(LogDetails, AreWhatTheOptionsName) {
+  Container c;
+  c.id = std::string(64, 'a');
+  c.name = "web";
+  c.config.labels = {{"a", "1"}, {"b", "2 3"}, {"other", "x"}};
+  c.config.env = {"E=x", "LANG_A=/y", "PATH=/bin"};
+  EXPECT_EQ(log_details(c), "");
+  c.config.log.options = {{"labels", "b,a"}, {"env", "E"}};
+  EXPECT_EQ(log_details(c), "E=x,a=1,b=2+3");
+  c.config.log.options = {
+      {"env-regex", "^LANG"}, {"labels-regex", "o.*r"}, {"tag", "{{.Name}}/{{.ID}}"}};
+  EXPECT_EQ(log_details(c), "LANG_A=%2Fy,other=x,tag=web%2Faaaaaaaaaaaa");
 }
 
 TEST(Documents, ResourcesHaveDockersKeys) {
