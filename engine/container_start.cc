@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 #include <net/if.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -55,13 +56,45 @@ Status write_etc_files(const StartJob& job) {
   return ok_status();
 }
 
+bool has_subpath(const MountPoint& mount) {
+  return mount.config.type == "volume" && !mount.config.subpath.empty();
+}
+
+// Refuses a symbolic link that leads out of the volume, in Docker's words.
+Status check_subpath(const MountPoint& mount) {
+  std::error_code ec;
+  const std::string volume = volume_directory(mount);
+  const auto place = fs::canonical(mount.host_path, ec).string();
+  if (ec) {
+    return Error::make(ErrorKind::kInternal,
+                       fmt::format("cannot access path {0}: lstat {0}: {1}", mount.host_path,
+                                   runtime::errno_words(ec.value())));
+  }
+  const auto root = fs::canonical(volume, ec).string();
+  if (place == root || place.rfind(root + "/", 0) == 0) return ok_status();
+  return Error::invalid("subpath " + mount.config.subpath + " leads out of volume " + mount.volume);
+}
+
+// The subpath of a volume, as a descriptor: containers write into the volume, so that a name may mean
+// something else a moment later. Looked up inside the volume alone, whatever its links say.
+Result<Fd> open_subpath(const MountPoint& mount) {
+  TRY(check_subpath(mount));
+  const Fd volume = TRY(open_fd(volume_directory(mount), O_PATH | O_DIRECTORY));
+  return images::open_in_root(volume.get(), mount.config.subpath, O_PATH);
+}
+
+std::string path_of(const Fd& fd) { return fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get()); }
+
 // Docker fills an empty named or anonymous volume with what the image has at that place.
 Status fill_volumes(const StartJob& job) {
   Fd root;
   for (const auto& mount : job.container.mounts) {
     if (mount.config.type != "volume" || mount.config.no_copy) continue;
+    Fd subpath;
+    if (has_subpath(mount)) subpath = TRY(open_subpath(mount));
+    const std::string place = subpath ? path_of(subpath) : mount.host_path;
     std::error_code ec;
-    if (!fs::is_empty(mount.host_path, ec) || ec) continue;
+    if (!fs::is_empty(place, ec) || ec) continue;
     if (!root)
       root =
           TRY(images::mount_overlay(job.lowers, job.directory / "upper", job.directory / "work"));
@@ -69,7 +102,7 @@ Status fill_volumes(const StartJob& job) {
     if (!source.ok()) continue;  // the image has nothing there
     struct stat st {};
     if (::fstat(source->get(), &st) != 0) return Error::os(errno, mount.config.target);
-    const Fd target = TRY(open_fd(mount.host_path, O_RDONLY | O_DIRECTORY));
+    const Fd target = TRY(open_fd(place, O_RDONLY | O_DIRECTORY));
     TRY_WHILE(images::copy_tree(root.get(), mount.config.target, target.get(), "/"),
               "filling volume " + mount.volume + " from " + mount.config.target + " of the image");
     if (::fchown(target.get(), st.st_uid, st.st_gid) != 0 ||
@@ -86,6 +119,7 @@ runtime::MountOption mount_option(const MountPoint& mount) {
                 : mount.config.type == "volume" ? runtime::MountKind::kVolume
                                                 : runtime::MountKind::kBind;
   option.source = mount.host_path;
+  if (has_subpath(mount)) option.source_root = volume_directory(mount);
   option.target = mount.config.target;
   option.read_only = mount.config.read_only;
   option.propagation = mount.config.propagation;
@@ -104,23 +138,6 @@ runtime::NamespaceOption namespace_option(const std::string& mode, int pid, cons
   return {};
 }
 
-// A symbolic link in a volume must not lead a subpath out of it.
-Status check_subpath(const MountPoint& mount) {
-  if (mount.config.type != "volume" || mount.config.subpath.empty()) return ok_status();
-  std::error_code ec;
-  const auto volume =
-      mount.host_path.substr(0, mount.host_path.size() - mount.config.subpath.size() - 1);
-  const auto place = fs::canonical(mount.host_path, ec).string();
-  if (ec) {
-    return Error::make(ErrorKind::kInternal,
-                       fmt::format("cannot access path {0}: lstat {0}: {1}", mount.host_path,
-                                   runtime::errno_words(ec.value())));
-  }
-  const auto root = fs::canonical(volume, ec).string();
-  if (place == root || place.rfind(root + "/", 0) == 0) return ok_status();
-  return Error::invalid("subpath " + mount.config.subpath + " leads out of volume " + mount.volume);
-}
-
 Result<runtime::Spec> make_spec(const StartJob& job) {
   const Container& container = job.container;
   runtime::ContainerOptions options = TRY(runtime_options(container));
@@ -134,7 +151,7 @@ Result<runtime::Spec> make_spec(const StartJob& job) {
     options.mounts.push_back(std::move(mount));
   }
   for (const auto& mount : container.mounts) {
-    TRY(check_subpath(mount));
+    if (has_subpath(mount)) TRY(check_subpath(mount));
     if (mount.config.type == "tmpfs" && mount.config.tmpfs_size == 0 && !mount.config.tmpfs_mode) {
       options.tmpfs[mount.config.target] = mount.config.tmpfs_options;
     } else {
@@ -193,6 +210,16 @@ Result<runtime::LogOptions> log_options(const StartJob& job) {
   return options;
 }
 
+// Programs look for /.dockerenv. The directory is the container's: what it has put there stays what
+// it is, above all a link.
+Status mark_container(const fs::path& upper) {
+  const Fd root = TRY(open_fd(upper, O_PATH | O_DIRECTORY));
+  const Fd mark(::openat(root.get(), ".dockerenv",
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755));
+  if (!mark && errno != EEXIST) return Error::os(errno, "/.dockerenv");
+  return ok_status();
+}
+
 Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const StartJob& job,
                                       int netns_fd) {
   if (job.files_of.empty()) TRY(write_etc_files(job));
@@ -200,7 +227,7 @@ Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const Sta
     TRY_WHILE(mount_volume(volume.options, volume.mountpoint), "failed to populate volume");
   TRY(fill_volumes(job));
   TRY(make_directories(job.run_dir.parent_path(), 0711));
-  TRY(write_file(job.directory / "upper" / ".dockerenv", "", 0755));
+  TRY(mark_container(job.directory / "upper"));
   runtime::StartRequest request;
   request.id = job.container.id;
   request.spec = TRY(make_spec(job));

@@ -180,6 +180,12 @@ struct MountPoint {  // a mount with its volume resolved
   std::string host_path;  // what is bound
   bool anonymous = false;
 };
+// Where the volume of a mount begins: host_path without the subpath.
+inline std::string volume_directory(const MountPoint& mount) {
+  const std::string& subpath = mount.config.subpath;
+  if (subpath.empty()) return mount.host_path;
+  return mount.host_path.substr(0, mount.host_path.size() - subpath.size() - 1);
+}
 
 struct AssignedPort {
   int container_port = 0, host_port = 0;
@@ -200,6 +206,9 @@ struct Container {
   bool oom_killed = false;
   std::string error;  // why the last start failed
   std::optional<WallTime> started_at, finished_at;
+  // The exit of this life is in exit_code, oom_killed and finished_at; what follows from it is under
+  // way as long as the status says that it is up.
+  bool exit_seen = false;
   int restart_count = 0;
   bool manually_stopped = false;  // stop, kill or rm by a user: no restart until the next start
   bool standby =

@@ -153,6 +153,7 @@ std::string to_record(const Container& c) {
               {"Error", c.error},
               {"StartedAt", time_json(c.started_at)},
               {"FinishedAt", time_json(c.finished_at)},
+              {"ExitSeen", c.exit_seen},
               {"RestartCount", c.restart_count},
               {"ManuallyStopped", c.manually_stopped},
               {"RestartReason", c.restart_reason},
@@ -186,6 +187,7 @@ Result<Container> parse_container_record(std::string_view text) {
     out.error = text_field(json, "Error");
     out.started_at = parse_time(json, "StartedAt");
     out.finished_at = parse_time(json, "FinishedAt");
+    out.exit_seen = field(json, "ExitSeen", false);
     out.restart_count = field<int>(json, "RestartCount");
     out.manually_stopped = field(json, "ManuallyStopped", false);
     out.restart_reason = text_field(json, "RestartReason");

@@ -27,6 +27,8 @@ struct MountOption {
   BindRecursive recursive = BindRecursive::kEnabled;
   std::uint64_t tmpfs_size = 0;  // 0: no limit
   std::optional<std::uint32_t> tmpfs_mode;
+  // When not empty, a directory that `source` begins with and that no link in it leads out of.
+  std::string source_root = {};
 };
 
 struct DeviceMapping {

@@ -218,6 +218,7 @@ Result<MountPlan> make_mount_plan(const Mount& mount) {
   m.target = clean_target(mount.destination);
   m.source = mount.source;
   m.fstype = mount.type;
+  std::string source_root;
   bool try_recursive = false;
   bool must_recursive = false;
   for (const auto& option : mount.options) {
@@ -235,6 +236,8 @@ Result<MountPlan> make_mount_plan(const Mount& mount) {
       m.flags |= wire::kBind;
     } else if (option == "rbind") {
       m.flags |= wire::kBind | wire::kRecursive;
+    } else if (option.starts_with(kSourceRootOption)) {
+      source_root = option.substr(kSourceRootOption.size());
     } else if (option == "rro") {
       must_recursive = true;
     } else if (option != "defaults" && option != "async" && option != "sync" && option != "rrw" &&
@@ -244,13 +247,15 @@ Result<MountPlan> make_mount_plan(const Mount& mount) {
   }
   if (mount.type == "bind") m.flags |= wire::kBind;
   if ((m.flags & wire::kBind) != 0) {
-    m.data.clear();
+    m.data = source_root;
     m.attr_clear &= ~std::uint64_t{
         MOUNT_ATTR_RDONLY};  // "rw" leaves a read-only source read-only, as a bind does
     if (m.source.empty() || m.source[0] != '/') {
       return Error::invalid("mount source of \"" + mount.destination +
                             "\" must be an absolute path, not \"" + m.source + "\"");
     }
+    if (!m.source.starts_with(source_root))
+      return Error::invalid("mount source " + m.source + " is not below " + source_root);
     // With "ro" beside it, "rro" is a wish for kernels that can.
     try_recursive = must_recursive && (m.attr_set & MOUNT_ATTR_RDONLY) != 0;
     if (must_recursive)

@@ -32,6 +32,7 @@ struct ProcessPlan {
   SeccompFilter seccomp;
 };
 
+// Of a bind: `data` is the source_root of runtime/default_spec.h.
 struct MountPlan {
   std::uint32_t flags = 0;
   std::string target, source, fstype, data;

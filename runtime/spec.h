@@ -60,11 +60,15 @@ struct Process {
   bool operator==(const Process&) const = default;
 };
 
+// An option of ours: the directory that follows begins the source of a bind, and no link below it
+// leads out of it.
+inline constexpr std::string_view kSourceRootOption = "x-stack.source-root=";
+
 struct Mount {
   std::string destination;
-  std::string type;    // "bind", "tmpfs", "proc", "cgroup", ...
-  std::string source;  // host path of a bind
-  std::vector<std::string> options;
+  std::string type;                  // "bind", "tmpfs", "proc", "cgroup", ...
+  std::string source;                // host path of a bind
+  std::vector<std::string> options;  // mount(8)'s, and kSourceRootOption
   bool operator==(const Mount&) const = default;
 };
 

@@ -35,6 +35,8 @@ Result<Mount> bind(const MountOption& m) {
   }
   Mount mount{clean(m.target), "bind", m.source, {}};
   mount.options.push_back(m.recursive == BindRecursive::kDisabled ? "bind" : "rbind");
+  if (!m.source_root.empty())
+    mount.options.push_back(std::string(kSourceRootOption) + m.source_root);
   if (m.read_only) {
     mount.options.push_back("ro");
     // Recursively read-only where the kernel can (5.12), as Docker does since 25.

@@ -85,7 +85,12 @@ Place place_of(const Container& c, const std::string& path) {
     std::error_code ec;
     const std::filesystem::path source = mount.host_path;
     const auto below = wanted.substr(target.size());
-    if (std::filesystem::is_directory(source, ec)) {
+    const bool inside_volume = mount.config.type == "volume" && !mount.config.subpath.empty();
+    if (inside_volume) {
+      // Seen from the volume's own root, which its links cannot lead out of.
+      out = {
+          volume_directory(mount), "/" + mount.config.subpath + below + (contents ? "/." : ""), {}};
+    } else if (std::filesystem::is_directory(source, ec)) {
       out = {source, (below.empty() ? "/" : below) + (contents ? "/." : ""), {}};
     } else {
       out = {source.parent_path(), "/" + source.filename().string(), {}};

@@ -154,6 +154,21 @@ int attach_filesystem(const MountView& m, int root, const Setup& setup) {
   return -1;
 }
 
+// A clone of the tree that is bound; -1 with errno set.
+int open_source(const MountView& m, bool recursive) {
+  const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0U);
+  if (m.data.empty()) return ::open_tree(AT_FDCWD, m.source.data(), flags);
+  // Containers write below the root: it is not left, whatever its links say.
+  const int root = ::open(m.data.data(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) return -1;
+  const int place = open_in_root(root, m.source.data() + m.data.size(), O_PATH);
+  ::close(root);
+  if (place < 0) return -1;
+  const int tree = ::open_tree(place, "", flags | AT_EMPTY_PATH);
+  ::close(place);
+  return tree;
+}
+
 }  // namespace
 
 void open_sources(const PlanView& plan, MountSources* sources, Setup* setup) {
@@ -165,9 +180,7 @@ void open_sources(const PlanView& plan, MountSources* sources, Setup* setup) {
     sources->fds[i] = -1;
     if ((m.flags & runtime::wire::kBind) == 0) continue;
     const bool recursive = (m.flags & runtime::wire::kRecursive) != 0;
-    sources->fds[i] =
-        ::open_tree(AT_FDCWD, m.source.data(),
-                    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0U));
+    sources->fds[i] = open_source(m, recursive);
     if (sources->fds[i] < 0) {
       Detail step;
       step << "stat " << m.source;
