@@ -11,6 +11,48 @@
 
 namespace stack::cli {
 
+namespace {
+
+// What is typed, on its way to the process. Never waits for the engine: a process that writes more
+// than it reads is served only as long as its output is read.
+class Input {
+ public:
+  Input(int socket, bool open) : socket_(socket), open_(open) {}
+
+  bool wants_more() const { return open_ && pending_.empty(); }
+  bool waits() const { return !pending_.empty(); }
+
+  void send(std::string bytes) {
+    pending_ += bytes;
+    flush();
+  }
+  void flush() {
+    while (!pending_.empty()) {
+      const ssize_t n =
+          ::send(socket_, pending_.data(), pending_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EAGAIN) return;
+      if (n < 0) {  // nobody reads it any more; the output goes on
+        pending_.clear();
+        return end();
+      }
+      pending_.erase(0, static_cast<std::size_t>(n));
+    }
+  }
+  // End of file for the process; its output goes on.
+  void end() {
+    open_ = false;
+    ::shutdown(socket_, SHUT_WR);
+  }
+
+ private:
+  int socket_;
+  bool open_;
+  std::string pending_;
+};
+
+}  // namespace
+
 Result<SessionEnd> run_session(Hijacked connection, const SessionOptions& options) {
   std::optional<SignalWatch> signals;
   if (options.signal) {
@@ -33,12 +75,13 @@ Result<SessionEnd> run_session(Hijacked connection, const SessionOptions& option
   };
   if (!connection.early.empty()) TRY(frames.feed(connection.early, show));
   const int socket = connection.socket.get();
-  bool input_open = options.input;
+  Input input(socket, options.input);
   DetachKeys detach_keys = options.detach_keys;
   char buffer[32768];
   for (;;) {
-    const int fds[] = {socket, input_open ? STDIN_FILENO : -1, signals ? signals->fd() : -1};
-    for (const int fd : wait_readable(fds, std::nullopt)) {
+    const int fds[] = {socket, input.wants_more() ? STDIN_FILENO : -1,
+                       signals ? signals->fd() : -1};
+    for (const int fd : wait_readable(fds, std::nullopt, input.waits() ? socket : -1)) {
       if (signals && fd == signals->fd()) {
         for (int signal = signals->take(); signal != 0; signal = signals->take()) {
           if (signal != SIGWINCH) {
@@ -60,17 +103,19 @@ Result<SessionEnd> run_session(Hijacked connection, const SessionOptions& option
           std::string forward;
           const bool detached = detach_keys.feed(typed, forward);
           if (detached) {
-            (void)write_all(socket, forward);
+            input.send(std::move(forward));
             return SessionEnd::kDetached;
           }
           typed = std::move(forward);
         }
-        if (n <= 0 || !write_all(socket, typed).ok()) {
-          input_open = false;
-          ::shutdown(socket, SHUT_WR);  // end of file for the process; its output goes on
+        if (n <= 0) {
+          input.end();
+        } else {
+          input.send(std::move(typed));
         }
       }
     }
+    input.flush();
   }
 }
 

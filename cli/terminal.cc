@@ -82,17 +82,18 @@ int SignalWatch::take() {
 }
 
 std::vector<int> wait_readable(std::span<const int> fds,
-                               std::optional<std::chrono::milliseconds> timeout) {
+                               std::optional<std::chrono::milliseconds> timeout, int writable) {
   std::vector<pollfd> polled;
-  polled.reserve(fds.size());
+  polled.reserve(fds.size() + 1);
   for (const int fd : fds) {
     if (fd >= 0) polled.push_back({fd, POLLIN, 0});
   }
+  if (writable >= 0) polled.push_back({writable, POLLOUT, 0});
   const int milliseconds = timeout ? static_cast<int>(std::max<long>(0, timeout->count())) : -1;
   std::vector<int> ready;
   if (::poll(polled.data(), polled.size(), milliseconds) <= 0) return ready;
   for (const pollfd& entry : polled) {
-    if (entry.revents != 0) ready.push_back(entry.fd);
+    if (entry.revents != 0 && (entry.events & POLLIN) != 0) ready.push_back(entry.fd);
   }
   return ready;
 }

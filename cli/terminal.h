@@ -61,9 +61,9 @@ class SignalWatch {
 };
 
 // The descriptors of `fds` that can be read (or are at their end); none after the timeout. Negative
-// ones are ignored.
+// ones are ignored. Returns also when `writable` takes bytes, without naming it for that.
 std::vector<int> wait_readable(std::span<const int> fds,
-                               std::optional<std::chrono::milliseconds> timeout);
+                               std::optional<std::chrono::milliseconds> timeout, int writable = -1);
 
 // Asks on stdout, as Compose does: on a terminal y, yes, true and 1 are yes; without one a line is
 // read all the same.

@@ -108,6 +108,10 @@ class Commands(EndToEnd):
         missing = project.run_in("web", "nosuch", code=127)
         self.assertIn("nosuch", missing.out + missing.err)
         self.assertEqual(project.run_in("web", "cat", stdin="through\n").out, "through\n")
+        # A program that writes more than it reads: neither side waits for the other.
+        lines = "x" * 99 + "\n"
+        many = project.run_in("web", "sed", "s/.*/&&&&&&&&&&/", stdin=lines * 20_000)
+        self.assertEqual(len(many.out), 991 * 20_000)
         both = project.run_in("web", "sh", "-c", "echo out; echo err >&2")
         self.assertEqual((both.out, both.err), ("out\n", "err\n"))
         self.assertEqual(project("exec", "-d", "web", "touch", "/detached").code, 0)
