@@ -9,6 +9,21 @@ namespace stack::engine::api {
 
 namespace {
 
+std::string without_tag(const std::string& image) {
+  const std::string name = image.substr(0, image.find('@'));
+  const std::size_t colon = name.rfind(':');
+  const bool is_tag = colon != std::string::npos && name.find('/', colon) == std::string::npos;
+  return is_tag ? name.substr(0, colon) : name;
+}
+
+// Of an image's own events, and of those of containers made from it.
+bool matches_image(const Filters& filters, const Event& event) {
+  const auto it = event.attributes.find(event.type == "image" ? "name" : "image");
+  const std::string name = it == event.attributes.end() ? std::string() : it->second;
+  return filters.exact("image", event.id) || filters.exact("image", name) ||
+         filters.exact("image", without_tag(event.id)) || filters.exact("image", without_tag(name));
+}
+
 bool matches(const Filters& filters, const Event& event) {
   // "exec_create: ls" and "health_status: healthy" are found by their first word, too.
   const auto word = event.action.substr(0, event.action.find(':'));
@@ -18,11 +33,12 @@ bool matches(const Filters& filters, const Event& event) {
   if (!filters.exact("type", event.type) || !filters.labels(event.attributes)) return false;
   const auto name_it = event.attributes.find("name");
   const auto name = name_it == event.attributes.end() ? std::string() : name_it->second;
-  for (const char* type : {"container", "image", "network", "volume"}) {
+  for (const char* type : {"container", "network", "volume"}) {
     if (!filters.has(type)) continue;
     if (event.type != type) return false;
-    if (!filters.exact(type, name) && !filters.prefix(type, event.id)) return false;
+    if (!filters.prefix(type, name) && !filters.prefix(type, event.id)) return false;
   }
+  if (filters.has("image") && !matches_image(filters, event)) return false;
   return filters.exact("scope", "local");
 }
 
