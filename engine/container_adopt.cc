@@ -64,8 +64,9 @@ void Containers::Impl::adopt(Entry* entry) {
   }
   auto record = runtime::read_exit(run_dir(id));
   const bool left_over = stack::exists(run_dir(id));
+  const bool removing = c.status == RunState::kRemoving;
   if (!was_live && !left_over) {
-    if (c.status == RunState::kRemoving) c.status = RunState::kDead;
+    if (removing) finish_removal(entry);
     const bool holds =
         !c.ports.empty() || std::any_of(c.endpoints.begin(), c.endpoints.end(),
                                         [](const Endpoint& e) { return !e.ipv4.empty(); });
@@ -77,21 +78,36 @@ void Containers::Impl::adopt(Entry* entry) {
   }
   // It ended while nobody looked, or it was killed in the middle of its start.
   runtime::ExitRecord exit;
-  exit.code = was_live ? 137 : c.exit_code;
+  exit.code = 137;
   exit.finished = services.clock.wall();
+  if (!is_up(c.status)) exit.code = c.exit_code;
+  if (c.exit_seen && c.finished_at) exit = {c.exit_code, 0, c.oom_killed, *c.finished_at};
   if (record.ok() && record->has_value()) exit = **record;
-  const bool restarting = c.status == RunState::kRestarting;
   entry->busy = true;
-  if (restarting) exit.code = c.exit_code;
-  ended(entry, exit.code, exit.oom_killed, exit.finished, [this, id, was_live] {
+  ended(entry, exit.code, exit.oom_killed, exit.finished, [this, id, was_live, removing] {
     Entry* same = get(id);
     same->busy = false;
     if (!same->c.started_at) same->c.status = RunState::kCreated;
+    if (removing) return finish_removal(same);
     if (was_live && same->c.started_at) {
       // Both moments were taken by clocks on the wall, between which the clock may have been set.
       apply_restart_policy(same, std::max(*same->c.finished_at - *same->c.started_at, Duration{0}));
+    } else {
+      save(*same);
     }
     run_next(id);
+  });
+}
+
+// An engine has died while it took the container away; a part of its files may be gone. Anonymous
+// volumes stay: nobody knows any more whether they were to go.
+void Containers::Impl::finish_removal(Entry* entry) {
+  entry->c.status = RunState::kDead;
+  save(*entry);
+  services.loop.post([this, id = entry->c.id] {
+    services.containers->remove(id, {}, [id](Result<Unit> removed) {
+      if (!removed.ok()) log_warning("removing {}: {}", id, removed.error().to_string());
+    });
   });
 }
 

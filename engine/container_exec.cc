@@ -2,6 +2,7 @@
 // from outside.
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -14,11 +15,27 @@
 namespace stack::engine {
 
 namespace {
+
+// How long an exec can be asked about after its end, and waits to be started. Docker forgets ended
+// ones every five minutes.
+constexpr std::chrono::minutes kEndedExecKept{5};
+constexpr std::chrono::minutes kUnstartedExecKept{60};
+
+// The container may end while the work waits for its turn, and its number be another process's then.
+Result<Fd> root_of_running(int pid, const std::filesystem::path& run_dir) {
+  Fd root = TRY(open_fd(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY));
+  const auto running = runtime::adopt(run_dir);
+  if (!running.ok() || running->init.pid != pid)
+    return Error::conflict("the container has stopped running");
+  return root;
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
   return words.size() == 1 ? out + " " : out;  // Docker's events have this trailing space
 }
+
 }  // namespace
 
 void Containers::Impl::publish_exec(const Entry& entry, const char* action,
@@ -72,6 +89,12 @@ Result<std::string> Containers::create_exec(const std::string& name_or_id, ExecC
   exec.state.id = random_hex(64);
   exec.state.container_id = entry->c.id;
   exec.state.config = std::move(config);
+  exec.since = impl_->services.clock.now();
+  std::erase_if(impl_->execs, [now = exec.since](const auto& item) {
+    const ExecEntry& other = item.second;
+    const Duration kept = other.state.exit_code ? kEndedExecKept : kUnstartedExecKept;
+    return !other.state.running && now - other.since > kept;
+  });
   const std::string id = exec.state.id;
   impl_->publish_exec(*entry, "exec_create", exec.state.config.cmd, id);
   impl_->execs.emplace(id, std::move(exec));
@@ -124,6 +147,7 @@ void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) 
           exec.state.running = false;
           const int code = runtime::start_exit_code(started.error().message);
           exec.state.exit_code = code;
+          exec.since = impl_->services.clock.now();
           return done(std::move(started).error());
         }
         exec.state.pid = started->process.pid;
@@ -144,6 +168,7 @@ void Containers::start_exec(const std::string& exec_id, Done<ExecStreams> done) 
           auto status = reap(e.shim_pidfd.get(), false);
           e.state.exit_code = status.ok() && status->has_value() ? (*status)->code : 137;
           e.state.running = false;
+          e.since = impl_->services.clock.now();
           e.exit_watch.cancel();
           e.shim_pidfd.reset();
           e.terminal_copy.reset();
@@ -188,10 +213,12 @@ void Containers::with_rootfs(const std::string& name_or_id,
     }
     const auto directory = impl_->directory(id);
     impl_->services.long_pool.run(
-        [pid, lowers = std::move(lowers).value(), directory, work]() -> Status {
-          if (pid != 0) return work("/proc/" + std::to_string(pid) + "/root");
+        [pid, lowers = std::move(lowers).value(), directory, run_dir = impl_->run_dir(id),
+         work]() -> Status {
           const Fd root =
-              TRY(images::mount_overlay(lowers, directory / "upper", directory / "work"));
+              pid != 0
+                  ? TRY(root_of_running(pid, run_dir))
+                  : TRY(images::mount_overlay(lowers, directory / "upper", directory / "work"));
           return work("/proc/self/fd/" + std::to_string(root.get()));
         },
         [done, finished](Status worked) {

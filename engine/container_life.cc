@@ -133,6 +133,7 @@ void Containers::Impl::begin_running(Entry* entry, runtime::RunningContainer run
   c.status = RunState::kRunning;
   c.pid = running.init.pid;
   c.exit_code = 0;
+  c.exit_seen = false;
   c.oom_killed = false;
   c.error.clear();
   c.started_at = services.clock.wall();
@@ -209,11 +210,13 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
   const auto ports = published_ports(*entry);
   forget_senders_of(c);
   entry->ending = true;
-  c.status = RunState::kExited;
-  c.pid = 0;
   c.exit_code = exit_code;
   c.oom_killed = oom_killed;
   c.finished_at = finished;
+  c.exit_seen = true;
+  save(*entry);  // the run directory goes now, and with it what the shim has written down
+  c.status = RunState::kExited;
+  c.pid = 0;
   const auto ran =
       c.started_at
           ? std::chrono::duration_cast<std::chrono::seconds>(finished - *c.started_at).count()
@@ -231,7 +234,6 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
                       cleaned.error().to_string());
         publish_attachments(*same, false);
         release(same);
-        save(*same);
         refresh_links(*same);
         unmount_unused_volumes(same->c);
         if (same->c.oom_killed) publish(*same, "oom");
@@ -253,7 +255,7 @@ void Containers::Impl::apply_restart_policy(Entry* entry, Duration ran) {
   remember(*entry, decision.restart ? "restart" : "stay down", decision.reason);
   if (!decision.restart) {
     save(*entry);
-    if (c.config.auto_remove && c.status == RunState::kExited) {
+    if (c.config.auto_remove && c.status == RunState::kExited && !entry->restarting_by_hand) {
       services.loop.post([this, id] {
         if (get(id) != nullptr) services.containers->remove(id, {true, true}, [](Result<Unit>) {});
       });
@@ -306,8 +308,7 @@ void Containers::Impl::stop(Entry* entry, std::optional<int> timeout,
   auto signal = parse_signal(signal_text.empty() ? c.config.stop_signal : signal_text);
   if (!signal.ok())
     return done(Error::invalid("cannot stop container: " + id + ": " + signal.error().message));
-  if (c.status == RunState::kPaused)
-    (void)services.runtime.resume(run_dir(id));  // a frozen process cannot end
+  const bool frozen = c.status == RunState::kPaused;
   entry->stopping = true;
   entry->when_stopped.emplace_back([done] { done(Unit{}); });
   const int seconds = stop_timeout(c, timeout);
@@ -317,6 +318,7 @@ void Containers::Impl::stop(Entry* entry, std::optional<int> timeout,
   if (!sent.ok())
     log_debug("stopping {}: {}", c.name,
               sent.error().to_string());  // it is ending by itself: the watch tells
+  if (frozen) thaw(id);                   // a frozen process cannot end
   if (seconds > 0) {
     entry->kill_timer = services.loop.after(std::chrono::seconds(seconds), [this, id] {
       Entry* same = get(id);

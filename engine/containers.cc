@@ -197,6 +197,7 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
         return finished();
       }
       stopped->c.status = RunState::kRemoving;
+      impl_->save(*stopped);
       const auto directory = impl_->directory(id);
       impl_->services.pool.run(
           [directory, run_dir = impl_->run_dir(id), id, runtime = &impl_->services.runtime] {
@@ -206,7 +207,10 @@ void Containers::remove(const std::string& name_or_id, RemoveOptions options, Do
           },
           [this, id, options, done, finished](Status removed) {
             if (!removed.ok()) {
-              if (Entry* dead = impl_->get(id)) dead->c.status = RunState::kDead;
+              if (Entry* dead = impl_->get(id)) {
+                dead->c.status = RunState::kDead;
+                impl_->save(*dead);
+              }
               done(std::move(removed).error());
               return finished();
             }

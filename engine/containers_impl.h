@@ -49,7 +49,8 @@ struct Entry {
   EventLoop::Timer restart_timer, kill_timer;
   bool stopping = false;  // a stop is under way: its event comes before `die`
   EventLoop::Timer interface_timer;
-  bool ending = false;  // has ended, and what it held is being taken away
+  bool ending = false;              // has ended, and what it held is being taken away
+  bool restarting_by_hand = false;  // its end is no reason to remove it
   std::vector<std::function<void()>>
       when_stopped;  // called once after the container has ended and was cleaned up
 
@@ -83,6 +84,7 @@ struct Entry {
 
 struct ExecEntry {
   ExecState state;
+  TimePoint since{};  // made, or ended
   Fd shim_pidfd;
   EventLoop::Watch exit_watch;
   Fd terminal_copy;  // for resizing; the relay owns the terminal
@@ -151,6 +153,9 @@ struct Containers::Impl {
   // start() once its turn has come; `standby`: see Containers::start_standby().
   void start_in_turn(const std::string& name_or_id, bool standby, Done<Unit> done);
   void begin_running(Entry* entry, runtime::RunningContainer running);
+  // container_operations.cc
+  void change_freeze(const std::string& name_or_id, RunState to, Done<Unit> done);
+  void thaw(const std::string& id);
   void on_shim_exit(const std::string& id, std::uint64_t generation);
   void ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished, Entry::Finished then);
   // `ran`: from the start to the end of the run that is over, by a clock that does not jump.
@@ -160,6 +165,7 @@ struct Containers::Impl {
   void stop(Entry* entry, std::optional<int> timeout, const std::string& signal, Done<Unit> done,
             bool by_user = true);
   void adopt(Entry* entry);
+  void finish_removal(Entry* entry);
   bool adopt_after_boot(Entry* entry);
   void register_names(Entry* entry, Fd netns, std::function<void(Status)> done);
   struct LinkedTo {

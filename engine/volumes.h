@@ -2,6 +2,7 @@
 // operations are short.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ class Volumes {
   std::vector<const Volume*> list() const;
 
  private:
+  void finish_removals();
+  void clear_away(const std::filesystem::path& gone);
+
   Services& services_;
   std::map<std::string, Volume> volumes_;
 };

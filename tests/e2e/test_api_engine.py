@@ -1,10 +1,12 @@
 """What the engine keeps for the clients of its API: links, volumes with options, streams that are taken over."""
+import json
 import os
 import pathlib
 import socket
 import struct
 import subprocess
 import time
+import urllib.parse
 
 from api_harness import EngineTest
 from answers import SLEEP
@@ -120,6 +122,37 @@ class EngineApi(EngineTest):
         self.create("above", code=400, HostConfig=mount("../.."))
         self.create("led", HostConfig=mount("out"))
         self.assertIn("leads out of volume", self.start("led", 400).json()["message"])
+        # Nor is an empty directory outside filled from the image, or looked into by a copy.
+        outside = self.machine.base / "outside"
+        outside.mkdir()
+        os.symlink(outside, place / "empty")
+        filling = mount("empty")
+        filling["Mounts"][0]["Target"] = "/bin"
+        self.create("filling", HostConfig=filling)
+        self.assertIn("leads out of volume", self.start("filling", 400).json()["message"])
+        self.assertEqual(os.listdir(outside), [])
+        (outside / "secret").write_text("s")
+        self.assertEqual(self.ask("GET", "/containers/filling/archive?path=/bin/secret").status, 404)
+
+    def test_what_a_container_does_to_dockerenv_is_its_own_business(self):
+        victim = self.machine.base / "victim"
+        victim.write_text("kept")
+        self.run_container("bad", Cmd=["sh", "-c", f"ln -sf {victim} /.dockerenv; exec sleep 1000"])
+        eventually(lambda: self.exec("bad", "readlink", "/.dockerenv")[1] == 0, 5)
+        self.assertEqual(self.ask("POST", "/containers/bad/restart?t=0").status, 204)
+        self.assertEqual(victim.read_text(), "kept")
+        for made in ("mkdir", "mkfifo"):
+            self.assertEqual(self.exec("bad", "sh", "-c", f"rm -rf /.dockerenv; {made} /.dockerenv")[1], 0)
+            self.assertEqual(self.ask("POST", "/containers/bad/restart?t=0").status, 204)
+
+    def test_events_of_an_image_are_those_of_its_containers_too(self):
+        begin = time.time()
+        self.run_container("one", Cmd=["true"], Image="busybox:latest")
+        eventually(lambda: self.inspect("one")["State"]["Status"] == "exited", 5)
+        for image, seen in (("busybox", True), ("busybox:latest", True), ("busy", False)):
+            filters = urllib.parse.quote(json.dumps({"image": [image], "event": ["start"]}))
+            answer = self.ask("GET", f"/events?since={begin:.6f}&until={time.time():.6f}&filters={filters}")
+            self.assertEqual('"start"' in answer.body.decode(), seen, image)
 
     def test_web_socket(self):
         self.create("talk", Cmd=["sh", "-c", "read line; echo got $line"], OpenStdin=True)
@@ -164,6 +197,12 @@ class EngineApi(EngineTest):
         self.run_container("short", Cmd=["sleep", "0.3"], HostConfig={"AutoRemove": True}, Volumes={"/anonymous": {}})
         eventually(lambda: self.ask("GET", "/containers/short/json").status == 404, 5)
         self.assertEqual(self.ask("GET", "/volumes").json()["Volumes"], [])
+        eventually(lambda: os.listdir(self.machine.root / "volumes") == [], 5, "what they held is gone from the disk")
+        # A restart ends it, but is no reason to remove it.
+        self.run_container("again", Cmd=["sleep", "1000"], HostConfig={"AutoRemove": True})
+        self.assertEqual(self.ask("POST", "/containers/again/restart?t=0").status, 204)
+        time.sleep(0.5)
+        self.assertEqual(self.inspect("again")["State"]["Status"], "running")
 
     def test_names_and_prefixes(self):
         ids = [self.create(f"n{i}", Cmd=["true"]) for i in range(40)]
