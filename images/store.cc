@@ -107,32 +107,36 @@ Status Store::Impl::load_index() {
     // One damaged image must not take the others away. Its entry is gone with the next change of
     // the index.
     log_warning("image {} cannot be used: {}", item.digest, loaded.error().to_string());
-    std::erase_if(images, [&](const auto& image) {
-      return image.second.layers.size() != image.second.config.diff_ids.size() ||
-             image.second.id.empty();
-    });
   }
   return ok_status();
+}
+
+Result<ImageRecord> Store::Impl::load_image(const Descriptor& item,
+                                            const ManifestDocument& manifest) const {
+  ImageRecord record;
+  record.id = manifest.config.digest;
+  const std::string config = TRY(layers->read_blob(record.id));
+  record.config = TRY(ImageConfig::parse(config));
+  if (record.config.diff_ids.size() != manifest.layers.size())
+    return Error::invalid("its manifest and its configuration name different layers");
+  record.manifest = item;
+  record.manifest.annotations.clear();
+  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
+    // Unpacked again from its blob if the directory was lost.
+    const Descriptor& blob = manifest.layers[i];
+    record.layers.push_back(TRY(layers->install_blob(layers->blob_path(blob.digest), blob.digest,
+                                                     blob.media_type, record.config.diff_ids[i])));
+  }
+  return record;
 }
 
 Status Store::Impl::load_descriptor(const Descriptor& item) {
   const std::string text = TRY(layers->read_blob(item.digest, 4U << 20U));
   const ManifestDocument manifest = TRY(parse_manifest(text));
-  ImageRecord& record = images[manifest.config.digest];
-  if (record.id.empty()) {
-    record.id = manifest.config.digest;
-    const std::string config = TRY(layers->read_blob(record.id));
-    record.config = TRY(ImageConfig::parse(config));
-    record.manifest = item;
-    record.manifest.annotations.clear();
-    for (std::size_t i = 0; i < record.config.diff_ids.size() && i < manifest.layers.size(); ++i) {
-      // Unpacked again from its blob if the directory was lost.
-      const Descriptor& blob = manifest.layers[i];
-      record.layers.push_back(
-          TRY(layers->install_blob(layers->blob_path(blob.digest), blob.digest, blob.media_type,
-                                   record.config.diff_ids[i])));
-    }
-  }
+  const std::string& id = manifest.config.digest;
+  // Each tag has a descriptor of its own. What cannot be read whole gets no record.
+  if (!images.contains(id)) images.emplace(id, TRY(load_image(item, manifest)));
+  ImageRecord& record = images.at(id);
   const auto annotation = [&](const char* key) {
     const auto it = item.annotations.find(key);
     return it == item.annotations.end() ? std::string() : it->second;
@@ -312,6 +316,9 @@ Result<Image> Store::add_image(const std::string& config_json,
     if (!store.find_layer(layer.diff_id))
       return Error::conflict("layer " + layer.diff_id + " was removed meanwhile").fix("Try again.");
   }
+  // Whoever removed the same image meanwhile took its documents along.
+  TRY(store.put_blob(config_json));
+  TRY(store.put_blob(text));
   ImageRecord& record = impl_->images[id];
   if (record.id.empty()) {
     record.id = id;

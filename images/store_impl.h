@@ -31,6 +31,7 @@ struct Store::Impl {
 
   Status load_index();
   Status load_descriptor(const Descriptor& item);
+  Result<ImageRecord> load_image(const Descriptor& item, const ManifestDocument& manifest) const;
   Status save_index() const;  // with the mutex held
   // With the mutex held; nullptr when there is none.
   Result<ImageRecord*> find(const std::string& text);

@@ -290,6 +290,28 @@ TEST_F(StoreTest, APowerCutLosesNoLayerWhoseBlobIsThere) {
   EXPECT_TRUE(std::filesystem::is_empty(dir_ / "images/layers"));
 }
 
+TEST_F(StoreTest, ADamagedImageTakesNoOtherOneAway) {
+  Fd tar = busybox_tar();
+  const auto kept = import(tar.get(), "kept");
+  Fd other = make_tar({file_entry("x")});
+  const auto damaged = import(other.get(), "damaged:1");
+  ASSERT_TRUE(kept.ok() && damaged.ok());
+  ASSERT_TRUE(store_->tag("damaged:1", *Reference::parse("damaged:2")).ok());
+  ASSERT_TRUE(write_file(store_->layer_store().blob_path(damaged->id), "no configuration").ok());
+  store_.reset();
+  store_ = Store::open(dir_ / "images").value();
+  EXPECT_FALSE(store_->find("damaged:1").ok());
+  EXPECT_FALSE(store_->find("damaged:2").ok());
+  // Nor does the index that is written without it.
+  ASSERT_TRUE(store_->tag("kept", *Reference::parse("kept:2")).ok());
+  store_.reset();
+  auto again = Store::open(dir_ / "images");
+  ASSERT_TRUE(again.ok()) << again.error().to_string();
+  store_ = std::move(*again);
+  EXPECT_EQ(store_->find("kept:2")->id, kept->id);
+  EXPECT_EQ(store_->list().size(), 1U);
+}
+
 TEST_F(StoreTest, AKilledImportLeavesNoHalfLayer) {
   store_.reset();
   Pipe pipe = make_pipe().value();
