@@ -6,6 +6,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/log.h"
+
 namespace stack {
 
 struct WorkerPool::Impl {
@@ -53,6 +55,11 @@ void WorkerPool::stop() {
   impl_->queue.clear();
   impl_->wake.notify_all();
   impl_->finished.wait(lock, [this] { return impl_->threads == 0; });
+}
+
+Error WorkerPool::thrown(const std::exception& exception) {
+  log_error("a job ended with an exception: {}", exception.what());
+  return Error::make(ErrorKind::kInternal, std::string("internal error: ") + exception.what());
 }
 
 void WorkerPool::submit(std::function<void()> task) {

@@ -89,5 +89,18 @@ TEST(WorkerPool, ResultsArriveOnTheLoop) {
   EXPECT_EQ(sum, 190);
 }
 
+TEST(WorkerPool, AJobThatThrowsFailsAlone) {
+  EventLoop loop;
+  WorkerPool pool(loop, 1);
+  std::string message;
+  pool.run([]() -> Status { throw std::out_of_range("map::at"); },
+           [&](const Status& status) {
+             message = status.ok() ? "" : status.error().message;
+             loop.stop();
+           });
+  loop.run();
+  EXPECT_EQ(message, "internal error: map::at");
+}
+
 }  // namespace
 }  // namespace stack
