@@ -61,6 +61,10 @@ int Builder::begin(const std::string& text) {
   return id;
 }
 
+void Builder::count_instructions(std::size_t stage) {
+  instructions_ += 1 + static_cast<int>(file_.stages[stage].instructions.size());
+}
+
 void Builder::announce(const Instruction& instruction) {
   tell({.kind = BuildEvent::Kind::kInstruction,
         .text = std::to_string(++announced_) + "/" + std::to_string(instructions_) + " : " +
@@ -182,8 +186,7 @@ Status Builder::start_stage(std::size_t index, const std::string& base, BuildSta
                                      ? -1
                                      : find_stage(file_, base, index);
              earlier >= 0) {
-    stage = stages_.at(static_cast<std::size_t>(earlier));
-    stage.scope.args.clear();  // ARG ends with its stage
+    stage = *TRY(earlier_stage(static_cast<std::size_t>(earlier)));
     stage.scope.cmd_set = false;
   } else {
     std::string platform = request_.platform;
@@ -247,7 +250,17 @@ Status Builder::run_instruction(std::size_t index, const Instruction& instructio
   return ok_status();
 }
 
-Status Builder::run_stage(std::size_t index, const std::string& base) {
+// What a trigger of a base needs is known only when the base is: such a stage is built then.
+Result<const BuildStage*> Builder::earlier_stage(std::size_t index) {
+  if (!stages_.contains(index)) {
+    count_instructions(index);
+    TRY(run_stage(index));
+  }
+  return &stages_.at(index);
+}
+
+Status Builder::run_stage(std::size_t index) {
+  const std::string& base = bases_[index];
   const Stage& source = file_.stages[index];
   BuildStage stage;
   const auto since = std::chrono::steady_clock::now();
@@ -270,6 +283,8 @@ Status Builder::run_stage(std::size_t index, const std::string& base) {
   }
   for (const std::string& trigger : triggers) {
     const Instruction instruction = TRY(parse_instruction(trigger, "ONBUILD of " + base));
+    ++instructions_;
+    TRY(check_sources(instruction));
     TRY(run_instruction(index, instruction, stage));
     TRY(note_state(stage));
     tell_state(stage);
@@ -364,17 +379,17 @@ void Builder::warn_of_unused_args() const {
 Result<Image> Builder::run() {
   TRY(load_context());
   TRY(load_dockerfile());
-  const std::vector<std::string> bases = TRY(expand_bases());
-  const StageGraph graph = TRY(select_stages(file_, bases, request_.target));
+  bases_ = TRY(expand_bases());
+  const StageGraph graph = TRY(select_stages(file_, bases_, request_.target));
   for (std::size_t i = 0; i <= graph.target; ++i) {
-    if (graph.needed[i]) instructions_ += 1 + static_cast<int>(file_.stages[i].instructions.size());
+    if (graph.needed[i]) count_instructions(i);
   }
   warn_of_unused_args();
   empty_ = store_.root() / "empty";
   TRY(make_directories(empty_));
   for (std::size_t i = 0; i <= graph.target; ++i) {
-    if (!graph.needed[i]) continue;
-    TRY(run_stage(i, bases[i]));
+    if (!graph.needed[i] || stages_.contains(i)) continue;
+    TRY(run_stage(i));
     BuildStage& stage = stages_.at(i);
     const bool result = i == graph.target;
     if (result) stage.state = TRY(finish(stage)).id;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "images/dockerfile_syntax.h"
+
 namespace stack::images {
 namespace {
 
@@ -31,6 +33,16 @@ Result<unsigned> parse_number(const std::string& text, unsigned base, const std:
     return Error::invalid("invalid value for " + key + ": " + text);
   }
   return static_cast<unsigned>(std::stoul(text, nullptr, static_cast<int>(base)));
+}
+
+// What a flag takes files from, as written; empty for others.
+std::string source_of(const Flag& flag) {
+  if (flag.name == "from") return flag.value;
+  if (flag.name != "mount") return "";
+  const std::string fields = "," + flag.value;
+  const std::size_t from = fields.find(",from=");
+  if (from == std::string::npos) return "";
+  return fields.substr(from + 6, fields.find(',', from + 6) - from - 6);
 }
 
 }  // namespace
@@ -118,6 +130,19 @@ int find_stage(const Dockerfile& file, const std::string& name, std::size_t befo
   return -1;
 }
 
+Status check_sources(const Instruction& instruction) {
+  for (const Flag& flag : instruction.flags) {
+    if (source_of(flag).find('$') == std::string::npos) continue;
+    return Error::at(
+        flag.where,
+        flag.name == "from"
+            ? "variable expansion is not supported for --from, define a new stage with FROM using "
+              "ARG from global scope as a workaround"
+            : "'from' doesn't support variable expansion, define alias stage instead");
+  }
+  return ok_status();
+}
+
 Result<StageGraph> select_stages(const Dockerfile& file, const std::vector<std::string>& bases,
                                  const std::string& target) {
   StageGraph out;
@@ -139,14 +164,12 @@ Result<StageGraph> select_stages(const Dockerfile& file, const std::vector<std::
     // A number is no base, only a source of COPY.
     if (bases[at].find_first_not_of("0123456789") != std::string::npos) need(bases[at]);
     for (const Instruction& instruction : file.stages[at].instructions) {
-      for (const Flag& flag : instruction.flags) {
-        if (flag.name == "from") need(flag.value);
-        if (flag.name != "mount") continue;
-        const std::size_t from = flag.value.find("from=");
-        if (from == std::string::npos) continue;
-        const std::size_t start = from + 5;
-        need(flag.value.substr(start, flag.value.find(',', start) - start));
+      Status checked = check_sources(instruction);
+      if (!checked.ok()) {
+        const SourceLoc where = *checked.error().where;
+        return located(std::move(checked).error(), where, file.source);
       }
+      for (const Flag& flag : instruction.flags) need(source_of(flag));
     }
   }
   return out;

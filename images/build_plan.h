@@ -30,9 +30,13 @@ struct StageGraph {
   std::size_t target = 0;
   std::vector<bool> needed;
 };
-// `names[i]` is the expanded base of stage i. kInvalid when the target does not exist.
+// `bases[i]` is the expanded base of stage i. kInvalid when the target does not exist. What ONBUILD
+// triggers of a base need is not known here.
 Result<StageGraph> select_stages(const Dockerfile& file, const std::vector<std::string>& bases,
                                  const std::string& target);
+// What COPY --from and RUN --mount=from= name is known before anything is built: variables are
+// refused there.
+Status check_sources(const Instruction& instruction);
 // Index of a stage by name or number among the first `before` ones; -1 when it is not a stage.
 int find_stage(const Dockerfile& file, const std::string& name, std::size_t before);
 

@@ -54,7 +54,8 @@ class Builder {
   Result<std::vector<std::string>> expand_bases();
   Status start_stage(std::size_t index, const std::string& base, BuildStage& stage);
   Result<Image> find_image(const std::string& name, const std::string& platform);
-  Status run_stage(std::size_t index, const std::string& base);
+  Status run_stage(std::size_t index);
+  Result<const BuildStage*> earlier_stage(std::size_t index);
   Status run_instruction(std::size_t index, const Instruction& instruction, BuildStage& stage);
   Result<Image> finish(BuildStage& stage);
   // build_step.cc
@@ -79,6 +80,7 @@ class Builder {
   void announce(const Instruction& instruction);
   Status note_state(BuildStage& stage) const;
   void tell_state(const BuildStage& stage) const;
+  void count_instructions(std::size_t stage);
   void warn_of_unused_args() const;
   int begin(const std::string& text);
   void end(int id, bool cached, std::chrono::steady_clock::time_point since);
@@ -93,6 +95,7 @@ class Builder {
   Fd context_;
   DockerIgnore ignore_;
   ArgValues values_;
+  std::vector<std::string> bases_;  // of the stages, expanded
   std::map<std::size_t, BuildStage> stages_;
   std::map<std::string, Image> images_;  // bases and sources by name
   std::filesystem::path empty_;          // lower directory of scratch

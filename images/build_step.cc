@@ -121,9 +121,9 @@ Result<OpenedSource> Builder::open_source(std::size_t index, const std::string& 
     return out;
   }
   if (const int earlier = find_stage(file_, from, index); earlier >= 0) {
-    const BuildStage& stage = stages_.at(static_cast<std::size_t>(earlier));
-    out.directories = lowers(stage);
-    out.key = "stage " + stage.key;
+    const BuildStage* stage = TRY(earlier_stage(static_cast<std::size_t>(earlier)));
+    out.directories = lowers(*stage);
+    out.key = "stage " + stage->key;
   } else {
     const auto context = request_.additional_contexts.find(from);
     const Image image = TRY(find_image(
@@ -154,7 +154,7 @@ Status Builder::copy_step(std::size_t index, const Instruction& in, BuildStage& 
   std::string checksum;
   for (const Flag& flag : in.flags) {
     const std::string value = TRY(expand_word(flag.value, scope.lookup(), scope.escape));
-    if (flag.name == "from") from = value;
+    if (flag.name == "from") from = flag.value;
     if (flag.name == "chown") owner = value;
     if (flag.name == "checksum") checksum = value;
     if (flag.name == "chmod") order.chmod = TRY(parse_mode(value));

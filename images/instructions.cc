@@ -75,7 +75,13 @@ Result<std::string> apply_arg(BuildScope& scope, const Instruction& in, const Ar
       value = platform->second;
     }
     shown += " " + key + (value ? "=" + *value : "");
-    scope.args.emplace_back(std::move(key), std::move(value));
+    const auto declared = std::find_if(scope.args.begin(), scope.args.end(),
+                                       [&](const auto& arg) { return arg.first == key; });
+    if (declared == scope.args.end()) {
+      scope.args.emplace_back(std::move(key), std::move(value));
+    } else if (value) {  // without one it keeps that of the stage below
+      declared->second = std::move(value);
+    }
   }
   return shown;
 }

@@ -17,7 +17,7 @@ namespace stack::images {
 struct BuildScope {
   ImageConfig config;
   std::vector<std::pair<std::string, std::optional<std::string>>>
-      args;  // declared by ARG in this stage, in order
+      args;  // declared by ARG in this stage and those it starts from, in order
   char escape = '\\';
   bool cmd_set = false;  // by this stage: ENTRYPOINT then does not reset it
 

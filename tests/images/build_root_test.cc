@@ -113,6 +113,24 @@ TEST_F(BuildTest, StagesArgumentsOwnersAndHeredocs) {
   EXPECT_TRUE(S_ISCHR(st.st_mode)) << "removed below by a whiteout";
 }
 
+TEST_F(BuildTest, AStageHasTheArgumentsOfTheOneItStartsFrom) {
+  ASSERT_TRUE(run("FROM box AS base\nARG V=1\nFROM base\nRUN echo $V\n").ok());
+  EXPECT_EQ(output_, "1\n");
+  ASSERT_TRUE(run("FROM box AS base\nARG V=1\nFROM base\nARG V\nWORKDIR /v$V\nRUN pwd\n").ok());
+  EXPECT_EQ(output_, "/v1\n");
+  ASSERT_TRUE(run("FROM box AS base\nARG V=1\nFROM base\nARG V=2\nRUN echo $V\n").ok());
+  EXPECT_EQ(output_, "2\n");
+}
+
+TEST_F(BuildTest, ATriggerOfTheBaseCopiesFromAStageThatNothingElseNeeds) {
+  const auto base = run("FROM box\nONBUILD COPY --from=make /made /made\n", "base");
+  ASSERT_TRUE(base.ok()) << base.error().to_string();
+  const auto image =
+      run("FROM box AS below\nRUN echo made > /made\nFROM below AS make\nFROM base\n");
+  ASSERT_TRUE(image.ok()) << image.error().to_string();
+  EXPECT_EQ(read(find(*image, "made")), "made\n");
+}
+
 TEST_F(BuildTest, AFailedStepSaysWhereAndWhy) {
   const auto image = run("FROM box\nRUN echo one; echo two; exit 3\n");
   ASSERT_FALSE(image.ok());

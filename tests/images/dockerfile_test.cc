@@ -140,6 +140,21 @@ TEST(Plan, BuildsOnlyWhatTheTargetNeeds) {
   EXPECT_FALSE(parse_mount("type=what,target=/x").ok());
 }
 
+TEST(Plan, TheSourceOfACopyIsNoVariable) {
+  const auto refused = [](const std::string& instruction) {
+    const auto file = parse_dockerfile("FROM a AS b\nFROM c\nARG S=b\n" + instruction + "\n", "D");
+    const auto graph = select_stages(*file, {"a", "c"}, "");
+    return graph.ok() ? "" : graph.error().to_string();
+  };
+  EXPECT_EQ(refused("COPY --from=$S /x /x"),
+            "D:4:6: variable expansion is not supported for --from, define a new stage with FROM "
+            "using ARG from global scope as a workaround\nCOPY --from=$S /x /x\n     ^");
+  EXPECT_EQ(refused("RUN --mount=type=bind,from=${S},target=/m ls"),
+            "D:4:5: 'from' doesn't support variable expansion, define alias stage instead\n"
+            "RUN --mount=type=bind,from=${S},target=/m ls\n    ^");
+  EXPECT_EQ(refused("COPY --from=b $S /x"), "");
+}
+
 TEST(DockerIgnore, RulesOfDocker) {
   const DockerIgnore ignore(
       "# c\n*.md\n!README.md\n**/node_modules\n/build/\nsub/*.o\n!sub/keep.o\n");
