@@ -93,8 +93,8 @@ class Store {
   std::vector<Image> list() const;  // newest first
   Status tag(const std::string& reference_or_id, const Reference& target);
   // docker rmi: a reference is untagged, and the image goes with its last reference; an id goes
-  // whole if it has one repository only or `force`. A stopped container's image needs `force`; a
-  // running one's is refused by id.
+  // whole if it has one repository only or `force`. A stopped container's image needs `force` and
+  // loses its names alone; a running one's is refused by id.
   Result<RemoveReport> remove(const std::string& reference_or_id, bool force,
                               const InUseCallback& in_use);
   Result<PruneReport> prune(const PruneFilter& filter, const InUseCallback& in_use);

@@ -119,14 +119,6 @@ Result<RemoveReport> Store::remove(const std::string& text, bool force,
                              "\" (must force) - container " + short_id(uses[0].container_id) +
                              " is using its referenced image " + short_id(record->id));
     }
-    if (!uses.empty()) {
-      // Forced: the name goes, the image stays for its container.
-      record->tags.erase(name);
-      record->digests.erase(name);
-      report.untagged.push_back(familiar(name));
-      TRY(impl_->save_index());
-      return report;
-    }
   } else {
     std::set<std::string> repositories;
     for (const std::string& tag : record->tags) repositories.insert(repository(tag));
@@ -140,6 +132,13 @@ Result<RemoveReport> Store::remove(const std::string& text, bool force,
   for (const std::string& tag : record->tags) report.untagged.push_back(familiar(tag));
   for (const std::string& digest : record->digests) report.untagged.push_back(familiar(digest));
   Impl::Doomed doomed;
+  if (!uses.empty()) {
+    // Forced: the names go, the image stays for its container. A prune takes it later.
+    record->tags.clear();
+    record->digests.clear();
+    TRY(impl_->save_index());
+    return report;
+  }
   impl_->erase(id, report.deleted, doomed);
   TRY(impl_->commit_erasure(doomed, nullptr));
   return report;

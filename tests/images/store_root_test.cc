@@ -178,6 +178,28 @@ TEST_F(StoreTest, ImportTagFindRemove) {
   EXPECT_TRUE(std::filesystem::is_empty(dir_ / "images/blobs/sha256"));
 }
 
+TEST_F(StoreTest, AForcedRemovalLeavesAStoppedContainerItsImage) {
+  Fd tar = busybox_tar();
+  const auto image = import(tar.get(), "box:1");
+  ASSERT_TRUE(image.ok());
+  ASSERT_TRUE(store_->tag("box:1", *Reference::parse("box:2")).ok());
+  bool contained = true;
+  const auto in_use = [&](const std::string&) {
+    return contained ? std::vector<ImageUse>{{"0123456789abcdef", false}} : std::vector<ImageUse>{};
+  };
+  EXPECT_NE(store_->remove(image->id, false, in_use).error().message.find("must be forced"),
+            std::string::npos);
+  const auto removed = store_->remove(image->id, true, in_use);
+  ASSERT_TRUE(removed.ok()) << removed.error().to_string();
+  EXPECT_EQ(removed->untagged, (std::vector<std::string>{"box:1", "box:2"}));
+  EXPECT_TRUE(removed->deleted.empty());
+  EXPECT_FALSE(store_->find("box:1").ok());
+  EXPECT_TRUE(stack::exists(store_->layer_directories(image->id)->at(0)));
+  EXPECT_TRUE(store_->prune({}, in_use)->deleted.empty());
+  contained = false;
+  EXPECT_EQ(store_->prune({}, in_use)->deleted.size(), 2U);
+}
+
 TEST_F(StoreTest, SaveAndLoadKeepTheId) {
   Fd tar = busybox_tar();
   const auto image = import(tar.get(), "box:1");
