@@ -8,6 +8,7 @@
 #include "images/build_stage.h"
 #include "images/copy.h"
 #include "images/dockerfile_syntax.h"
+#include "images/platform.h"
 
 namespace stack::images {
 namespace {
@@ -19,16 +20,6 @@ constexpr const char* kDefaultPath =
 
 bool makes_layer(const std::string& name) {
   return name == "RUN" || name == "COPY" || name == "ADD" || name == "WORKDIR";
-}
-
-std::string platform_part(const std::string& platform, int part) {
-  std::size_t start = 0;
-  for (int i = 0; i < part; ++i) {
-    start = platform.find('/', start);
-    if (start == std::string::npos) return "";
-    ++start;
-  }
-  return platform.substr(start, platform.find('/', start) - start);
 }
 
 }  // namespace
@@ -126,15 +117,13 @@ Status Builder::load_dockerfile() {
 }
 
 Result<std::vector<std::string>> Builder::expand_bases() {
-  const std::string build_platform = "linux/" + host_architecture();
-  const std::string platform = request_.platform.empty() ? build_platform : request_.platform;
   values_.given = request_.args;
-  for (const auto& [prefix, value] :
-       {std::pair<std::string, std::string>("BUILD", build_platform), {"TARGET", platform}}) {
-    values_.platform[prefix + "PLATFORM"] = value;
-    values_.platform[prefix + "OS"] = platform_part(value, 0);
-    values_.platform[prefix + "ARCH"] = platform_part(value, 1);
-    values_.platform[prefix + "VARIANT"] = platform_part(value, 2);
+  for (const auto& [prefix, value] : {std::pair<std::string, Platform>("BUILD", parse_platform("")),
+                                      {"TARGET", parse_platform(request_.platform)}}) {
+    values_.platform[prefix + "PLATFORM"] = value.text();
+    values_.platform[prefix + "OS"] = value.os;
+    values_.platform[prefix + "ARCH"] = value.architecture;
+    values_.platform[prefix + "VARIANT"] = value.variant;
   }
   values_.platform["TARGETSTAGE"] = request_.target.empty() ? "default" : request_.target;
   BuildScope global;
@@ -160,25 +149,42 @@ Result<std::vector<std::string>> Builder::expand_bases() {
 }
 
 Result<Image> Builder::find_image(const std::string& name, const std::string& platform) {
-  if (const auto it = images_.find(name); it != images_.end()) return it->second;
+  const Platform wanted = parse_platform(platform);
+  const std::string key = name + " " + wanted.text();
+  if (const auto it = images_.find(key); it != images_.end()) return it->second;
   const Reference reference = TRY(Reference::parse(name));
   auto local = store_.find(name);
+  // One for another platform is as good as none.
+  if (local.ok()) {
+    Status fits = check_platform(wanted, local->config, reference.familiar());
+    if (!fits.ok()) local = std::move(fits).error();
+  }
   const bool ask = resolve_base_ != nullptr && (request_.pull || !local.ok());
   if (!ask && !local.ok()) return std::move(local).error();
   Image image =
       ask ? TRY_WHILE(resolve_base_(reference, platform), "resolving " + reference.familiar())
           : *local;
-  images_[name] = image;
+  images_[key] = image;
   return image;
 }
 
 Status Builder::start_stage(std::size_t index, const std::string& base, BuildStage& stage) {
   const auto directive = file_.directives.find("escape");
   const char escape = directive == file_.directives.end() ? '\\' : directive->second[0];
+  std::string platform = request_.platform;
+  if (!file_.stages[index].platform.empty()) {
+    const VariableLookup lookup = [this](std::string_view name) -> std::optional<std::string> {
+      const auto it = values_.global.find(std::string(name));
+      if (it != values_.global.end()) return it->second;
+      return std::nullopt;
+    };
+    platform = TRY(expand_word(file_.stages[index].platform, lookup, escape));
+  }
   if (base == "scratch") {
-    stage.scope.config.os = "linux";
-    stage.scope.config.architecture =
-        request_.platform.empty() ? host_architecture() : platform_part(request_.platform, 1);
+    const Platform wanted = parse_platform(platform);
+    stage.scope.config.os = wanted.os;
+    stage.scope.config.architecture = wanted.architecture;
+    stage.scope.config.variant = wanted.variant;
     stage.scope.config.env = {kDefaultPath};
     stage.scope.config.working_dir = "/";
     stage.key = "scratch";
@@ -189,15 +195,6 @@ Status Builder::start_stage(std::size_t index, const std::string& base, BuildSta
     stage = *TRY(earlier_stage(static_cast<std::size_t>(earlier)));
     stage.scope.cmd_set = false;
   } else {
-    std::string platform = request_.platform;
-    if (!file_.stages[index].platform.empty()) {
-      const VariableLookup lookup = [this](std::string_view name) -> std::optional<std::string> {
-        const auto it = values_.global.find(std::string(name));
-        if (it != values_.global.end()) return it->second;
-        return std::nullopt;
-      };
-      platform = TRY(expand_word(file_.stages[index].platform, lookup, escape));
-    }
     std::string name = base;
     if (const auto context = request_.additional_contexts.find(base);
         context != request_.additional_contexts.end()) {

@@ -97,7 +97,7 @@ class Builder {
   ArgValues values_;
   std::vector<std::string> bases_;  // of the stages, expanded
   std::map<std::size_t, BuildStage> stages_;
-  std::map<std::string, Image> images_;  // bases and sources by name
+  std::map<std::string, Image> images_;  // bases and sources by name and platform
   std::filesystem::path empty_;          // lower directory of scratch
   int next_id_ = 1;
   int instructions_ = 0, announced_ = 0;  // of the stages that are built

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "images/image_config.h"
+#include "images/platform.h"
 #include "images/reference.h"
 
 namespace stack::images {
@@ -113,27 +113,21 @@ std::string make_index(const std::vector<Descriptor>& manifests) {
 }
 
 Result<Descriptor> choose_platform(const ManifestDocument& index, const std::string& platform) {
-  const std::string wanted = platform.empty() ? "linux/" + host_architecture() : platform;
-  const std::size_t slash = wanted.find('/');
-  const std::size_t second = slash == std::string::npos ? slash : wanted.find('/', slash + 1);
-  const std::string os = wanted.substr(0, slash);
-  const std::string architecture =
-      slash == std::string::npos
-          ? ""
-          : wanted.substr(slash + 1, second == std::string::npos ? second : second - slash - 1);
-  const std::string variant = second == std::string::npos ? "" : wanted.substr(second + 1);
+  const Platform wanted = parse_platform(platform);
   const Descriptor* best = nullptr;
   for (const Descriptor& item : index.manifests) {
     if (!is_manifest_type(item.media_type)) continue;
-    if (item.os != os || item.architecture != architecture) continue;
-    if (item.variant == variant) return item;
+    if (item.os != wanted.os || item.architecture != wanted.architecture) continue;
+    if (item.variant == wanted.variant) return item;
     // arm64 is arm64/v8; without a wish the first variant will do.
-    if (variant.empty() || (architecture == "arm64" && variant == "v8" && item.variant.empty())) {
+    if (wanted.variant.empty() ||
+        (wanted.architecture == "arm64" && wanted.variant == "v8" && item.variant.empty())) {
       if (best == nullptr) best = &item;
     }
   }
   if (best != nullptr) return *best;
-  return Error::not_found("no matching manifest for " + wanted + " in the manifest list entries");
+  return Error::not_found("no matching manifest for " + wanted.text() +
+                          " in the manifest list entries");
 }
 
 }  // namespace stack::images

@@ -43,7 +43,7 @@ Result<ManifestDocument> parse_manifest(std::string_view json, std::string_view 
 std::string make_manifest(const Descriptor& config, const std::vector<Descriptor>& layers);
 std::string make_index(const std::vector<Descriptor>& manifests);
 
-// The entry of an index for os/arch[/variant]; kNotFound "no matching manifest for ... in the
+// The entry of an index for a platform as the user writes it; kNotFound "no matching manifest for ... in the
 // manifest list entries".
 Result<Descriptor> choose_platform(const ManifestDocument& index, const std::string& platform);
 

@@ -61,6 +61,10 @@ TEST(Manifest, IsOneThingOnly) {
                              .architecture = "amd64"});
   EXPECT_EQ(choose_platform(index, "linux/arm64")->digest, "a");
   EXPECT_EQ(choose_platform(index, "linux/amd64")->digest, "b");
+  for (const char* other_name : {"aarch64", "arm64", "linux/aarch64", "linux/aarch64/v8"})
+    EXPECT_EQ(choose_platform(index, other_name)->digest, "a") << other_name;
+  for (const char* other_name : {"amd64", "x86_64", "linux/x86-64"})
+    EXPECT_EQ(choose_platform(index, other_name)->digest, "b") << other_name;
   EXPECT_EQ(choose_platform(index, "linux/s390x").error().message,
             "no matching manifest for linux/s390x in the manifest list entries");
 }
