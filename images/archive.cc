@@ -282,6 +282,8 @@ Result<std::vector<std::string>> Store::load(int fd, const ProgressCallback& pro
                             std::to_string(config.diff_ids.size()) + ", got " +
                             std::to_string(loaded.layer_members.size()));
     }
+    Pin pin(*this);
+    pin.add(config.diff_ids);
     std::vector<LayerRecord> layers;
     for (std::size_t i = 0; i < loaded.layer_members.size(); ++i) {
       const std::filesystem::path member = TRY(members.path(loaded.layer_members[i]));

@@ -164,6 +164,7 @@ Result<Image> Builder::find_image(const std::string& name, const std::string& pl
   Image image =
       ask ? TRY_WHILE(resolve_base_(reference, platform), "resolving " + reference.familiar())
           : *local;
+  pin_.add(image.config.diff_ids);
   images_[key] = image;
   return image;
 }

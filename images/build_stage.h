@@ -44,7 +44,8 @@ class Builder {
         runner_(runner),
         progress_(progress),
         resolve_base_(resolve_base),
-        stop_(std::move(stop)) {}
+        stop_(std::move(stop)),
+        pin_(store) {}
   Result<Image> run();
 
  private:
@@ -91,6 +92,7 @@ class Builder {
   const BuildProgress& progress_;
   const BaseResolver& resolve_base_;
   std::stop_token stop_;
+  Store::Pin pin_;  // all layers of the stages and of the images they use
   Dockerfile file_;
   Fd context_;
   DockerIgnore ignore_;

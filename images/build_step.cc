@@ -63,7 +63,10 @@ Status Builder::cached_step(BuildStage& stage, const std::string& key_text,
   const LayerStore& layers = store_.layer_store();
   std::optional<LayerRecord> layer;
   if (!request_.no_cache) {
-    if (const auto diff_id = store_.build_cache().find(key)) layer = layers.find_layer(*diff_id);
+    if (const auto diff_id = store_.build_cache().find(key)) {
+      pin_.add({*diff_id});
+      layer = layers.find_layer(*diff_id);
+    }
   }
   const bool cached = layer.has_value();
   reused_ = cached;
@@ -81,6 +84,7 @@ Status Builder::cached_step(BuildStage& stage, const std::string& key_text,
       return Error::os(errno, upper);
     TRY(make(upper, work));
     layer = TRY(layers.adopt_upper(std::move(directory)));
+    pin_.add({layer->diff_id});
     TRY(store_.build_cache().put(key, layer->diff_id));
   }
   stage.layers.push_back(std::move(*layer));

@@ -141,7 +141,8 @@ Result<std::string> LayerStore::finish_blob(BlobWriter writer, const std::string
 
 Result<std::string> LayerStore::put_blob(std::string_view bytes) const {
   std::string digest = "sha256:" + sha256_hex(bytes);
-  if (!has_blob(digest)) TRY(replace_file(blob_path(digest), bytes));
+  // One that is there but damaged is written again.
+  if (!read_blob(digest).ok()) TRY(replace_file(blob_path(digest), bytes));
   return digest;
 }
 

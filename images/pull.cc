@@ -65,6 +65,8 @@ class Puller {
     }
     const auto before = store_.find(reference_.to_string());
     const bool known = before.ok() && before->id == manifest.config.digest;
+    Store::Pin pin(store_);  // before it is asked which layers are here already
+    pin.add(config.diff_ids);
     std::vector<LayerRecord> layers = TRY(fetch_layers(registry, manifest, config));
     Reference by_digest = reference_;
     by_digest.digest = top_digest;
@@ -92,8 +94,8 @@ class Puller {
   }
 
   Result<std::string> fetch_config(Registry& registry, const Descriptor& config) {
-    if (store_.layer_store().has_blob(config.digest))
-      return store_.layer_store().read_blob(config.digest, kConfigLimit);
+    if (auto here = store_.layer_store().read_blob(config.digest, kConfigLimit); here.ok())
+      return here;
     if (config.size > static_cast<std::int64_t>(kConfigLimit))
       return Error::invalid("the image configuration " + config.digest + " is too large");
     HttpRequest request;

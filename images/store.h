@@ -101,6 +101,22 @@ class Store {
   // Forgets all cached build steps and the layers only they held.
   Result<PruneReport> prune_build_cache();
 
+  // Layers that a pull, a load or a build under way relies on: while the pin is there nothing
+  // removes them, although no image has them yet, or no longer. A layer may be pinned before it is
+  // in the store. A pin belongs to one thread.
+  class Pin {
+   public:
+    explicit Pin(Store& store) : store_(store) {}
+    ~Pin();
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+    void add(const std::vector<std::string>& diff_ids);
+
+   private:
+    Store& store_;
+    std::vector<std::string> diff_ids_;
+  };
+
   // Removes blobs and layers that no image and no cached build step has, as a killed pull or build
   // leaves them. Only while nothing is being pulled, loaded or built. Returns the bytes freed.
   std::int64_t collect_garbage();

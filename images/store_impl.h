@@ -46,13 +46,14 @@ struct Store::Impl {
   // Writes the index, then deletes; a crash in between leaves garbage, never a name without
   // content.
   Status commit_erasure(const Doomed& doomed, std::int64_t* freed);
-  std::set<std::string> held_layers() const;  // by images and cached build steps
+  std::set<std::string> held_layers() const;  // by images, cached build steps and pins
   std::set<std::string> held_blobs() const;
 
   mutable std::mutex mutex;
   std::unique_ptr<LayerStore> layers;
   BuildCache cache;
   std::map<std::string, ImageRecord> images;
+  std::multiset<std::string> pinned;  // diff ids
 };
 
 }  // namespace stack::images

@@ -40,6 +40,7 @@ Status check_unused(const std::vector<ImageUse>& uses, const std::string& shown,
 
 std::set<std::string> Store::Impl::held_layers() const {
   std::set<std::string> out = cache.held_layers();
+  out.insert(pinned.begin(), pinned.end());
   for (const auto& [id, record] : images) {
     for (const LayerRecord& layer : record.layers) out.insert(layer.diff_id);
   }
@@ -131,7 +132,6 @@ Result<RemoveReport> Store::remove(const std::string& text, bool force,
   const std::string id = record->id;
   for (const std::string& tag : record->tags) report.untagged.push_back(familiar(tag));
   for (const std::string& digest : record->digests) report.untagged.push_back(familiar(digest));
-  Impl::Doomed doomed;
   if (!uses.empty()) {
     // Forced: the names go, the image stays for its container. A prune takes it later.
     record->tags.clear();
@@ -139,6 +139,7 @@ Result<RemoveReport> Store::remove(const std::string& text, bool force,
     TRY(impl_->save_index());
     return report;
   }
+  Impl::Doomed doomed;
   impl_->erase(id, report.deleted, doomed);
   TRY(impl_->commit_erasure(doomed, nullptr));
   return report;
@@ -179,6 +180,18 @@ Result<PruneReport> Store::prune_build_cache() {
     report.space_reclaimed += layer->size;
   }
   return report;
+}
+
+void Store::Pin::add(const std::vector<std::string>& diff_ids) {
+  const std::lock_guard lock(store_.impl_->mutex);
+  store_.impl_->pinned.insert(diff_ids.begin(), diff_ids.end());
+  diff_ids_.insert(diff_ids_.end(), diff_ids.begin(), diff_ids.end());
+}
+
+Store::Pin::~Pin() {
+  const std::lock_guard lock(store_.impl_->mutex);
+  auto& pinned = store_.impl_->pinned;
+  for (const std::string& diff_id : diff_ids_) pinned.erase(pinned.find(diff_id));
 }
 
 std::int64_t Store::collect_garbage() {

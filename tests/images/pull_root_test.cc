@@ -183,6 +183,32 @@ TEST_F(PullTest, PushThenPullGivesTheSameImage) {
   EXPECT_NE(missing.error().message.find("manifest unknown"), std::string::npos);
 }
 
+TEST_F(PullTest, ALayerThatIsHereStaysAsLongAsThePullNeedsIt) {
+  const std::string id = publish();
+  ASSERT_TRUE(pull(*store_, at(port_), options_).ok());
+  options_.progress = [&](const Progress& p) {
+    if (p.status == "Already exists") {
+      EXPECT_EQ(store_->remove(id, true, nullptr)->deleted, std::vector<std::string>{id});
+    }
+  };
+  const auto image = pull(*store_, at(port_), options_);
+  ASSERT_TRUE(image.ok()) << image.error().to_string();
+  EXPECT_EQ(read(store_->layer_directories(id)->at(0) / "etc/group"), "root:x:0:\nweb:x:77:\n");
+}
+
+TEST_F(PullTest, ADamagedConfigurationIsFetchedAgain) {
+  const std::string id = publish();
+  ASSERT_TRUE(pull(*store_, at(port_), options_).ok());
+  ASSERT_TRUE(write_file(store_->layer_store().blob_path(id), "damaged").ok());
+  store_.reset();
+  store_ = Store::open(dir_ / "images").value();
+  EXPECT_FALSE(store_->find(id).ok());
+  ASSERT_TRUE(pull(*store_, at(port_), options_).ok());
+  store_.reset();
+  store_ = Store::open(dir_ / "images").value();
+  EXPECT_TRUE(store_->find(id).ok());
+}
+
 TEST_F(PullTest, ACutConnectionIsResumed) {
   const std::string id = publish();
   Proxy proxy(port_, 3, 300000, false);

@@ -78,6 +78,7 @@ Fd busybox_tar() {
 
 Result<int> ChrootRunner::run(const RunStep& step, const OutputCallback& output, std::stop_token) {
   ++runs;
+  if (meanwhile) meanwhile();
   Pipe pipe = TRY(make_pipe());
   std::string options = "lowerdir=";
   for (std::size_t i = 0; i < step.lowers.size(); ++i)

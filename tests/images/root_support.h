@@ -41,6 +41,7 @@ class ChrootRunner final : public StepRunner {
  public:
   Result<int> run(const RunStep& step, const OutputCallback& output, std::stop_token stop) override;
   int runs = 0;
+  std::function<void()> meanwhile;  // what others do while a step is about to run
 };
 
 }  // namespace stack::images::test
