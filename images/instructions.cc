@@ -195,7 +195,7 @@ Result<std::string> apply_named(BuildScope& scope, const Instruction& in, const 
   if (in.name == "VOLUME") {
     std::vector<std::string> shown;
     for (const std::string& raw : in.args) {
-      std::string path = in.json_form ? raw : TRY(expand_word(raw, scope.lookup(), scope.escape));
+      std::string path = TRY(expand_word(raw, scope.lookup(), scope.escape));
       if (path.empty()) return Error::invalid("VOLUME specified can not be an empty string");
       config.volumes.insert(path);
       shown.push_back(std::move(path));

@@ -112,6 +112,8 @@ TEST(Instructions, ConfigurationRules) {
   EXPECT_TRUE(scope.config.cmd) << "but not the CMD of the same stage";
   EXPECT_EQ(apply("WORKDIR /a"), "WORKDIR /a");
   EXPECT_EQ(apply("WORKDIR b/../c"), "WORKDIR /a/c");
+  EXPECT_EQ(apply("VOLUME [\"/v$a\", \"/plain\"]"), "VOLUME [/v2 /plain]");
+  EXPECT_TRUE(scope.config.volumes.contains("/v2"));
   EXPECT_EQ(apply("EXPOSE 80 90-91/udp"), "EXPOSE [80/tcp 90/udp 91/udp]");
   EXPECT_TRUE(scope.config.exposed_ports.contains("91/udp"));
   EXPECT_EQ(apply("HEALTHCHECK --interval=1m30s --retries=3 CMD curl x").substr(0, 14),
