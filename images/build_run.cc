@@ -110,8 +110,6 @@ Result<RunMount> Builder::run_mount(std::size_t index, const MountRequest& reque
   out.read_only = !request.read_write;
   out.uid = request.uid;
   out.gid = request.gid;
-  key += "\nmount " + request.type + " " + request.id + " " + request.target + " " +
-         request.source + " " + request.from;
   if (request.type == "tmpfs") {
     out.type = RunMount::Type::kTmpfs;
     out.size = request.size;
@@ -184,6 +182,7 @@ Status Builder::run_step(std::size_t index, const Instruction& in, BuildStage& s
     if (flag.name == "mount") {
       auto request = parse_mount(value);
       if (!request.ok()) return Error::at(flag.where, request.error().message);
+      key += "\nmount " + value;  // but not what a secret says
       RunMount mount = TRY(run_mount(index, *request, key, keep));
       const bool absent = mount.target.empty() && mount.environment.empty();
       if (!absent) step.mounts.push_back(std::move(mount));
@@ -232,6 +231,8 @@ Status Builder::run_step(std::size_t index, const Instruction& in, BuildStage& s
   for (const std::string& word : step.args) key += "\narg " + word;
   key += "\n" + step.cwd + "\n" + step.user + "\n" + step.network_mode +
          (script ? "\n" + *script : "");
+  if (step.privileged) key += "\ninsecure";
+  for (const std::string& host : step.extra_hosts) key += "\nhost " + host;
   std::string shown = "RUN";
   if (!shown_args.empty()) shown += " |" + std::to_string(shown_args.size());
   for (const std::string& word : shown_args) shown += " " + word;

@@ -17,7 +17,7 @@ class BuildTest : public StoreTest {
     ASSERT_TRUE(write_file(context_ / "api/sub/deep", "deep").ok());
   }
   Result<Image> run(const std::string& dockerfile, const std::string& tag = "built") {
-    BuildRequest request;
+    BuildRequest request = more_;
     request.context = context_;
     request.dockerfile_inline = dockerfile;
     request.args = args_;
@@ -40,6 +40,7 @@ class BuildTest : public StoreTest {
   }
   std::filesystem::path context_;
   std::map<std::string, std::string> args_;
+  BuildRequest more_;  // what else the test asks for
   ChrootRunner runner_;
   std::string output_;
   int cached_ = 0;
@@ -129,6 +130,68 @@ TEST_F(BuildTest, ATriggerOfTheBaseCopiesFromAStageThatNothingElseNeeds) {
       run("FROM box AS below\nRUN echo made > /made\nFROM below AS make\nFROM base\n");
   ASSERT_TRUE(image.ok()) << image.error().to_string();
   EXPECT_EQ(read(find(*image, "made")), "made\n");
+}
+
+TEST_F(BuildTest, AStepRunsAgainWhenWhatItIsGivenChanges) {
+  const auto runs_of = [this](const std::string& step) {
+    const int before = runner_.runs;
+    EXPECT_TRUE(run("FROM box\n" + step + " echo x > /x\n").ok()) << step;
+    return runner_.runs - before;
+  };
+  more_.secrets["key"].content = "word";
+  more_.privileged = true;
+  for (const char* step :
+       {"RUN", "RUN --security=insecure", "RUN --mount=type=secret,id=key,target=/k",
+        "RUN --mount=type=secret,id=key,target=/k,required",
+        "RUN --mount=type=secret,id=key,env=KEY", "RUN --mount=type=secret,id=key,env=WORD"}) {
+    EXPECT_EQ(runs_of(step), 1) << step;
+    EXPECT_EQ(runs_of(step), 0) << step;
+  }
+  more_.extra_hosts = {"db:10.0.0.1"};
+  EXPECT_EQ(runs_of("RUN"), 1);
+  more_.extra_hosts = {"db:10.0.0.2"};
+  EXPECT_EQ(runs_of("RUN"), 1);
+}
+
+TEST_F(BuildTest, NothingThatItStandsOnIsPrunedMeanwhile) {
+  const auto prune = [this] {
+    PruneFilter everything;
+    everything.all = true;
+    EXPECT_TRUE(store_->prune(everything, nullptr).ok());
+    EXPECT_TRUE(store_->prune_build_cache().ok());
+  };
+  runner_.meanwhile = [&] {
+    if (runner_.runs == 2) prune();
+  };
+  const auto built = run("FROM box\nRUN echo a > /a\nRUN cat /a > /b\n");
+  ASSERT_TRUE(built.ok()) << built.error().to_string();
+  EXPECT_EQ(read(find(*built, "b")), "a\n");
+  EXPECT_TRUE(stack::exists(find(*built, "bin/sh")));
+  prune();
+  EXPECT_TRUE(std::filesystem::is_empty(dir_ / "images/layers"));
+}
+
+TEST_F(BuildTest, ThePlatformMayHaveItsOtherName) {
+  more_.platform = "aarch64";
+  const auto image =
+      run("FROM scratch\nARG TARGETPLATFORM\nARG TARGETARCH\n"
+          "COPY api/app.py /$TARGETPLATFORM/$TARGETARCH\n");
+  ASSERT_TRUE(image.ok()) << image.error().to_string();
+  EXPECT_EQ(image->config.architecture, "arm64");
+  EXPECT_EQ(read(find(*image, "linux/arm64/arm64")), "app");
+  // It is no base for this machine.
+  more_.platform = "";
+  const auto here = host_architecture();
+  if (here == "arm64") GTEST_SKIP() << "it is";
+  EXPECT_NE(
+      run("FROM built\nENV A=b\n")
+          .error()
+          .to_string()
+          .find("image with reference built:latest was found but its platform (linux/arm64) does "
+                "not match the specified platform (linux/" +
+                here + ")"),
+      std::string::npos);
+  EXPECT_TRUE(run("FROM --platform=linux/aarch64 built\nENV A=b\n", "other").ok());
 }
 
 TEST_F(BuildTest, AFailedStepSaysWhereAndWhy) {
