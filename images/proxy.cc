@@ -75,6 +75,25 @@ HostPort host_port(std::string_view url) {
   return out;
 }
 
+namespace {
+
+// What a URL leads to: the port is that of its scheme when none is written.
+HostPort target_of(std::string_view url) {
+  HostPort out = host_port(url);
+  out.host = trimmed_lower(out.host);
+  if (out.port == 0) out.port = url.starts_with("https://") ? 443 : 80;
+  return out;
+}
+
+}  // namespace
+
+bool same_origin(std::string_view a, std::string_view b) {
+  const HostPort one = target_of(a);
+  const HostPort other = target_of(b);
+  return a.starts_with("https://") == b.starts_with("https://") && one.host == other.host &&
+         one.port == other.port;
+}
+
 bool in_cidr(const std::string& address, const std::string& cidr) {
   const std::size_t slash = cidr.find('/');
   if (slash == std::string::npos) return false;
@@ -91,9 +110,7 @@ std::string proxy_for(const std::string& url, const ProxySettings& settings) {
   const bool tls = url.starts_with("https://");
   const std::string& proxy = tls ? settings.https : settings.http;
   if (proxy.empty()) return "";
-  HostPort target = host_port(url);
-  target.host = trimmed_lower(target.host);
-  if (target.port == 0) target.port = tls ? 443 : 80;
+  const HostPort target = target_of(url);
   if (target.host == "localhost" || target.host == "::1" || in_cidr(target.host, "127.0.0.0/8"))
     return "";
   std::string_view rules = settings.no_proxy;

@@ -26,6 +26,8 @@ struct HostPort {
   int port = 0;
 };
 HostPort host_port(std::string_view url);
+// Whether two http(s) URLs have the same scheme, host and port.
+bool same_origin(std::string_view a, std::string_view b);
 // Whether an IPv4 address in text lies in a CIDR in text; false for anything else.
 bool in_cidr(const std::string& address, const std::string& cidr);
 

@@ -169,20 +169,23 @@ class Pusher {
     int tried = 0;
     for (const std::string& from : store_.repositories_with(reference_.domain, diff_id)) {
       if (from == reference_.path || ++tried > 3) continue;
-      registry.authorizer().add_scope("repository:" + from + ":pull");
+      Registry both = registry.with_scope("repository:" + from + ":pull");
       HttpRequest mount;
       mount.method = "POST";
-      const HttpResponse answer =
-          TRY(registry.attempt(std::move(mount), "blobs/uploads/?mount=" + url_encode(blob.digest) +
-                                                     "&from=" + url_encode(from)));
-      if (answer.status == 201) {
+      const auto answer =
+          both.attempt(std::move(mount), "blobs/uploads/?mount=" + url_encode(blob.digest) +
+                                             "&from=" + url_encode(from));
+      // We may not be allowed to read that repository: then the layer goes up as any other.
+      if (!answer.ok() && answer.error().kind == ErrorKind::kCancelled) return answer.error();
+      if (!answer.ok()) continue;
+      if (answer->status == 201) {
         report(id, "Mounted from " + from);
         return true;
       }
-      if (answer.status == 202) {  // it is not there; an upload has begun that nobody wants
+      if (answer->status == 202) {  // it is not there; an upload has begun that nobody wants
         HttpRequest cancel;
         cancel.method = "DELETE";
-        (void)registry.attempt(std::move(cancel), answer.header("location"));
+        (void)both.attempt(std::move(cancel), answer->header("location"));
       }
     }
     return false;

@@ -50,6 +50,10 @@ Registry Registry::copy() const {
   return Registry(endpoint_, repository_, *options_, tls_, authorizer_);
 }
 
+Registry Registry::with_scope(const std::string& scope) const {
+  return Registry(endpoint_, repository_, *options_, tls_, authorizer_->with_scope(scope));
+}
+
 void Registry::prepare(HttpRequest& request, const std::string& path) const {
   request.url =
       path.starts_with("http://") || path.starts_with("https://")
@@ -57,8 +61,8 @@ void Registry::prepare(HttpRequest& request, const std::string& path) const {
           : endpoint_.base + (path.starts_with('/') ? path : "/v2/" + repository_ + "/" + path);
   request.stop = options_->stop;
   request.proxies = options_->proxies;
-  // Another host (a redirected upload) is trusted by the system's certificates alone.
-  if (host_port(request.url).host != host_port(endpoint_.base).host) return;
+  // Another place (a redirected upload) is trusted by the system's certificates alone.
+  if (!same_origin(request.url, endpoint_.base)) return;
   request.insecure_tls = endpoint_.insecure;
   request.ca_pem = tls_.ca_pem;
   request.cert_file = tls_.cert_file;
@@ -80,9 +84,9 @@ Result<HttpResponse> Registry::once(const HttpRequest& original) {
   std::string sent;
   const auto with_auth = [&] {
     request.headers = original.headers;
-    // Uploads may be redirected by URL to another host, which must not get our token.
-    sent = host_port(request.url).host == host_port(endpoint_.base).host ? authorizer_->header()
-                                                                         : std::string();
+    // Uploads may be redirected by URL to another host or port, or to one without TLS, which must
+    // not get our token.
+    sent = same_origin(request.url, endpoint_.base) ? authorizer_->header() : std::string();
     if (!sent.empty()) request.headers.push_back(sent);
   };
   with_auth();

@@ -32,6 +32,9 @@ class Registry {
   Result<HttpResponse> attempt(HttpRequest request, const std::string& path);
 
   Registry copy() const;  // for another thread
+  // Asks for a scope more, by an authorisation of its own: a token server that refuses it does not
+  // hinder the others.
+  Registry with_scope(const std::string& scope) const;
   const Endpoint& endpoint() const { return endpoint_; }
   const std::string& base() const { return endpoint_.base; }
   Authorizer& authorizer() { return *authorizer_; }

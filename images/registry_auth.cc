@@ -91,9 +91,15 @@ std::string registry_error_text(const HttpResponse& response) {
 
 void Authorizer::add_scope(const std::string& scope) {
   const std::lock_guard lock(mutex_);
-  if (std::find(scopes_.begin(), scopes_.end(), scope) != scopes_.end()) return;
   scopes_.push_back(scope);
-  if (header_.starts_with("Authorization: Bearer")) header_.clear();
+}
+
+std::shared_ptr<Authorizer> Authorizer::with_scope(const std::string& scope) const {
+  auto out = std::make_shared<Authorizer>(endpoint_, credentials_);
+  const std::lock_guard lock(mutex_);
+  out->scopes_ = scopes_;
+  out->scopes_.push_back(scope);
+  return out;
 }
 
 std::string Authorizer::refresh_token() const {

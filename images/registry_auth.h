@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -33,8 +34,10 @@ class Authorizer {
   Authorizer(Endpoint endpoint, std::optional<Credentials> credentials)
       : endpoint_(std::move(endpoint)), credentials_(std::move(credentials)) {}
 
-  // "repository:library/nginx:pull". A token that was got without it is thrown away.
+  // "repository:library/nginx:pull". Before the first request.
   void add_scope(const std::string& scope);
+  // The same credentials for a scope more, and a token of its own.
+  std::shared_ptr<Authorizer> with_scope(const std::string& scope) const;
   // Ask the token server for a refresh token as well: a login.
   void want_refresh_token() { offline_ = true; }
   std::string refresh_token() const;

@@ -151,6 +151,7 @@ class TokenServer(Server):
         self.certificate = self.dir / "token.crt"
         self.url = f"https://{address}:{port}/token"
         self.scopes = []
+        self.refused = set()
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=issuer",
                         "-keyout", "token.key", "-out", "token.crt"], cwd=self.dir, check=True, capture_output=True)
         super().__init__(address, port, self.handle, tls)
@@ -189,6 +190,8 @@ class TokenServer(Server):
                 return request.answer(401, b'{"details": "incorrect username or password"}')
         scopes = [one for text in values.get("scope", []) for one in text.split()]
         self.scopes += scopes
+        if self.refused.intersection(scopes):
+            return request.answer(403, b'{"details": "this scope is not for you"}')
         token = {"token": self.sign(user, scopes)}
         if "offline_token" in values and user:
             token["refresh_token"] = "refresh-" + user

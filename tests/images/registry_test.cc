@@ -86,6 +86,17 @@ TEST(RegistryErrors, AreDockersWords) {
   EXPECT_EQ(registry_error_code(response), "");
 }
 
+TEST(RegistryAuth, ATokenGoesToItsOriginAlone) {
+  const auto same = [](const char* url) { return same_origin(url, "https://r.example:443/v2/"); };
+  EXPECT_TRUE(same("https://r.example/v2/app/blobs/uploads/1?x=y"));
+  EXPECT_TRUE(same("https://R.example:443"));
+  EXPECT_FALSE(same("https://r.example:5000/v2/"));
+  EXPECT_FALSE(same("http://r.example/v2/"));
+  EXPECT_FALSE(same("http://r.example:443/v2/"));
+  EXPECT_FALSE(same("https://other.example/v2/"));
+  EXPECT_TRUE(same_origin("http://r.example", "http://r.example:80/"));
+}
+
 TEST(RegistryAuth, APasswordGoesToNoStrangerInTheClear) {
   Authorizer authorizer({"http://r.example:5000", "r.example:5000"}, Credentials{"a", "b", "", ""});
   for (const char* realm :

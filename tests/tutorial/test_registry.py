@@ -166,6 +166,12 @@ class Registry(EndToEnd):
         mounted = self.stack("image", "push", public).out
         self.assertIn(": Mounted from shop/web\n", mounted)
         self.assertIn("repository:shop/web:pull", server.scopes)
+        # Who may not read the other repository sends the layers.
+        server.refused = {"repository:shop/web:pull", "repository:public/web:pull"}
+        other = f"{registry.name}/shop/other"
+        self.stack("image", "tag", "busybox", other)
+        self.assertIn(": Pushed\n", self.stack("image", "push", other).out)
+        server.refused = set()
         self.stack("image", "rm", public)
         self.stack("image", "pull", public)
         self.stack("logout", registry.name)
