@@ -19,6 +19,13 @@ bool is_url(const std::string& text) {
   return text.starts_with("http://") || text.starts_with("https://");
 }
 
+// What BuildKit would clone.
+bool is_git(const std::string& text) {
+  if (text.starts_with("git@") || text.starts_with("git://") || text.starts_with("ssh://"))
+    return true;
+  return is_url(text) && text.substr(0, text.find_first_of("#?")).ends_with(".git");
+}
+
 // $NAME in the text of a here-document; quotes and other backslashes are content.
 Result<std::string> expand_heredoc(const std::string& content, const VariableLookup& lookup) {
   std::string escaped;
@@ -152,7 +159,7 @@ Status Builder::copy_step(std::size_t index, const Instruction& in, BuildStage& 
   std::string shown = in.name;
   std::string key = in.name;
   CopyOrder order;
-  order.unpack = in.name == "ADD";
+  std::optional<bool> unpack;
   std::string from;
   std::string owner;
   std::string checksum;
@@ -163,7 +170,7 @@ Status Builder::copy_step(std::size_t index, const Instruction& in, BuildStage& 
     if (flag.name == "checksum") checksum = value;
     if (flag.name == "chmod") order.chmod = TRY(parse_mode(value));
     if (flag.name == "exclude") order.excludes.push_back(value);
-    if (flag.name == "unpack") order.unpack = value == "true";
+    if (flag.name == "unpack") unpack = value != "false";
     if (flag.name == "parents")
       return Error::at(flag.where, in.name + " --parents is not supported yet");
     if (flag.name == "chown" || flag.name == "chmod") shown += " --" + flag.name + "=" + value;
@@ -193,15 +200,25 @@ Status Builder::copy_step(std::size_t index, const Instruction& in, BuildStage& 
 
   // Where each word's files come from: here-documents and downloads are laid out in a directory of
   // their own.
-  std::vector<std::pair<OpenedSource, std::vector<CopyItem>>> sources;
+  struct Source {
+    OpenedSource from;
+    std::vector<CopyItem> items;
+    bool unpack = false;
+  };
+  std::vector<Source> sources;
   TemporaryDirectory made;
   for (const std::string& word : words) {
     const auto doc = std::find_if(in.heredocs.begin(), in.heredocs.end(), [&](const Heredoc& d) {
       return word.starts_with("<<") && word.ends_with(d.name);
     });
+    if (doc == in.heredocs.end() && in.name == "ADD" && is_git(word)) {
+      return Error::invalid("ADD of a Git repository is not supported")
+          .fix("Clone it into the build context, or with git in a RUN instruction.");
+    }
     OpenedSource source;
     std::string pattern = word;
-    if (doc != in.heredocs.end() || (in.name == "ADD" && is_url(word))) {
+    const bool fetched = doc == in.heredocs.end() && in.name == "ADD" && is_url(word);
+    if (doc != in.heredocs.end() || fetched) {
       if (made.path().empty()) made = TRY(store_.layer_store().temporary());
       const std::string name = doc != in.heredocs.end() ? doc->name : url_file_name(word);
       if (name.empty()) return Error::invalid("cannot determine filename for source " + word);
@@ -211,8 +228,7 @@ Status Builder::copy_step(std::size_t index, const Instruction& in, BuildStage& 
         TRY(write_file(made.path() / name, content, 0644));
       } else {
         TRY_WHILE(download_file(word, made.path() / name, checksum, stop_), "fetching " + word);
-        order.unpack =
-            in.flag("unpack") != nullptr;  // what was fetched stays as it is, unless asked for
+        key += "\nfetched";
       }
       source.root = TRY(open_fd(made.path(), O_RDONLY | O_DIRECTORY));
       source.source = {.root = source.root.get(), .ignore = nullptr, .reset_owner = true};
@@ -227,19 +243,23 @@ Status Builder::copy_step(std::size_t index, const Instruction& in, BuildStage& 
       key += "\n" + source.key;
       for (const CopyItem& item : items) key += " " + item.path;
     }
-    sources.emplace_back(std::move(source), std::move(items));
+    // An archive that was fetched stays as it is, unless it is asked for.
+    sources.push_back({.from = std::move(source),
+                       .items = std::move(items),
+                       .unpack = in.name == "ADD" && unpack.value_or(!fetched)});
   }
   std::size_t files = 0;
-  for (const auto& [source, items] : sources) files += items.size();
+  for (const Source& source : sources) files += source.items.size();
   if (files > 1) order.into_directory = true;
   return cached_step(
       stage, key, shown, id,
       [&](const std::filesystem::path& upper, const std::filesystem::path& work) -> Status {
         Fd root = TRY(mount_overlay(lowers(stage), upper, work));
         if (!owner.empty()) order.chown = TRY(resolve_owner_in(root.get(), owner));
-        for (const auto& [source, items] : sources) {
-          order.items = items;
-          TRY(copy_items(source.source, order, root.get()));
+        for (const Source& source : sources) {
+          order.items = source.items;
+          order.unpack = source.unpack;
+          TRY(copy_items(source.from.source, order, root.get()));
         }
         return ok_status();
       });

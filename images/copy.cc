@@ -112,6 +112,8 @@ Status copy_tree(int from_root, const std::string& from, int to_root, const std:
   Fd target = TRY(open_in_root(made.get(), ".", O_RDONLY | O_DIRECTORY));
   TreeWriterOptions writing;
   writing.chown = options.chown;
+  // COPY rootfs/ / with rootfs/bin must not put a directory in the place of the link /bin.
+  writing.no_overwrite_dir_with_non_dir = true;
   TreeWriter writer(std::move(target), writing);
   TreeReaderOptions reading;
   reading.include = options.include;

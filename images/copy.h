@@ -24,6 +24,10 @@ Result<Fd> open_in_root(int root_fd, const std::string& path, int flags, unsigne
 Result<Fd> make_directories_in_root(int root_fd, const std::string& path, unsigned mode = 0755,
                                     uid_t uid = 0, gid_t gid = 0);
 
+// Where a path leads when all its links are followed within the root: absolute, "/usr/lib". The last
+// link may lead nowhere; its target is the answer then.
+Result<std::string> resolve_in_root(int root_fd, const std::string& path);
+
 // What GET /containers/x/archive answers in its header.
 struct PathStat {
   std::string name;  // last component
@@ -59,8 +63,9 @@ struct CopyOptions {
   std::function<bool(const std::string& relative_path, bool is_directory)> include;  // nothing: all
 };
 // Copies the contents of one directory into another one (created if missing): data, owners, modes,
-// times, xattrs, hard links, device nodes, links as links. Also the first use of a volume:
-// copy_tree(image_root, "/data", volume_fd, "/").
+// times, xattrs, hard links, device nodes, links as links. A directory never takes the place of
+// something else, nor the other way round. Also the first use of a volume: copy_tree(image_root,
+// "/data", volume_fd, "/").
 Status copy_tree(int from_root, const std::string& from, int to_root, const std::string& to,
                  const CopyOptions& options = {});
 // Copies one file (symbolic links in `from` are followed within its root) to exactly the path `to`.

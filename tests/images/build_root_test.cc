@@ -222,6 +222,39 @@ TEST_F(BuildTest, LinksInContextAndStagesStayInside) {
             "/etc");
 }
 
+TEST_F(BuildTest, ADirectoryTakesNoLinksPlace) {
+  ASSERT_TRUE(make_directories(context_ / "root/lib").ok());
+  ASSERT_TRUE(write_file(context_ / "root/lib/x", "x").ok());
+  const std::string merged = "FROM box\nRUN mkdir -p /usr/lib && ln -s usr/lib /lib\n";
+  EXPECT_NE(run(merged + "COPY root/ /\n")
+                .error()
+                .to_string()
+                .find("cannot overwrite non-directory \"lib\" with directory"),
+            std::string::npos);
+  const auto image = run(merged + "COPY root/lib/ /lib\n");
+  ASSERT_TRUE(image.ok()) << image.error().to_string();
+  EXPECT_EQ(read(find(*image, "usr/lib/x")), "x");
+}
+
+TEST_F(BuildTest, AddUnpacksWhatItIsToldTo) {
+  Fd tar = make_tar({file_entry("inside")});
+  ASSERT_TRUE(write_file(context_ / "a.tar", read_all(tar.get()).value()).ok());
+  EXPECT_EQ(read(find(*run("FROM box\nADD a.tar /to/\n"), "to/inside")), "content");
+  EXPECT_FALSE(find(*run("FROM box\nADD --unpack=false a.tar /to/\n"), "to/a.tar").empty());
+  EXPECT_EQ(read(find(*run("FROM box\nADD --unpack a.tar /to/\n"), "to/inside")), "content");
+}
+
+TEST_F(BuildTest, AddOfAGitRepositoryIsRefused) {
+  for (const char* source : {"git@example.com:a/b.git", "ssh://git@example.com/a/b",
+                             "https://example.com/a/b.git#main:dir", "git://example.com/a"})
+    EXPECT_NE(run(std::string("FROM box\nADD ") + source + " /x\n")
+                  .error()
+                  .to_string()
+                  .find("dockerfile_inline:2:1: ADD of a Git repository is not supported"),
+              std::string::npos)
+        << source;
+}
+
 TEST_F(BuildTest, ScratchHasDockersDefaults) {
   const auto image = run("FROM scratch\nCOPY api/app.py /\n");
   ASSERT_TRUE(image.ok()) << image.error().to_string();
