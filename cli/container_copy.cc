@@ -33,26 +33,21 @@ std::string archive_target(const std::string& id, const std::string& path) {
   return fmt::format("{}/containers/{}/archive?path={}", kApi, id, url_encode(path));
 }
 
-// Whether the path is a directory in the container; nullopt when there is nothing.
-Result<std::optional<bool>> is_directory_in(const Engine& engine, const std::string& id,
-                                            const std::string& path) {
-  const Response response = TRY(engine.http().request("HEAD", archive_target(id, path)));
-  if (response.status == 404) return std::optional<bool>();
-  if (!response.ok()) return error_of(response);
-  const std::string mode = json_member(decode_base64(response.path_stat).value_or(""), "mode");
-  return std::optional<bool>((std::strtoull(mode.c_str(), nullptr, 10) & (1ULL << 31U)) !=
-                             0);  // Go's fs.ModeDir
-}
+struct Found {
+  bool directory = false;
+  std::string link_target;  // of a symbolic link: where it leads in the container
+};
 
-// Where a symbolic link in the container leads; the path itself when it is none.
-Result<std::string> link_target(const Engine& engine, const std::string& id,
-                                const std::string& path) {
+// What is at the path in the container; nullopt when there is nothing.
+Result<std::optional<Found>> find_in(const Engine& engine, const std::string& id,
+                                     const std::string& path) {
   const Response response = TRY(engine.http().request("HEAD", archive_target(id, path)));
-  if (response.status == 404) return path;
+  if (response.status == 404) return std::optional<Found>();
   if (!response.ok()) return error_of(response);
-  const std::string target =
-      json_member(decode_base64(response.path_stat).value_or(""), "linkTarget");
-  return target.empty() ? path : target;
+  const std::string stat = decode_base64(response.path_stat).value_or("");
+  const std::uint64_t mode = std::strtoull(json_member(stat, "mode").c_str(), nullptr, 10);
+  return std::optional<Found>(
+      Found{(mode & (1ULL << 31U)) != 0, json_member(stat, "linkTarget")});  // Go's fs.ModeDir
 }
 
 }  // namespace
@@ -67,7 +62,12 @@ CopyPlace copy_place(const std::string& text) {
 Status copy_out(const Engine& engine, const std::string& container, const std::string& from,
                 const std::string& to, const CopyOptions& options) {
   if (from.empty()) return Error::invalid("the path in the container is empty");
-  const std::string source = options.follow_link ? TRY(link_target(engine, container, from)) : from;
+  std::string source = from;
+  if (options.follow_link) {
+    if (const auto found = TRY(find_in(engine, container, from));
+        found && !found->link_target.empty())
+      source = found->link_target;
+  }
   auto opened = engine.http().stream("GET", archive_target(container, source));
   if (!opened.ok() && opened.error().kind == ErrorKind::kNotFound &&
       opened.error().message.find("o such container") == std::string::npos) {
@@ -105,16 +105,27 @@ Status copy_out(const Engine& engine, const std::string& container, const std::s
 
 Status copy_in(const Engine& engine, const std::string& container, const std::string& from,
                const std::string& to, const CopyOptions& options) {
-  const std::optional<bool> directory = TRY(is_directory_in(engine, container, to));
+  std::optional<Found> found = TRY(find_in(engine, container, to));
   std::string target = to;
+  if (found && !found->link_target.empty()) {  // what it leads to is written, never the link
+    target = found->link_target;
+    found = TRY(find_in(engine, container, target));
+  }
+  std::error_code ec;
+  const bool needs_directory = target.ends_with('/') && from != "-" && !fs::is_directory(from, ec);
+  if (!found && needs_directory && TRY(find_in(engine, container, "/"))) {
+    return Error::not_found(fmt::format("no such directory: {} in container {}", to, container))
+        .fix("Create it first, or leave out the last slash.");
+  }
+  const std::string place = target;
   std::string name = last_part(from);
   if (from != "-") {
     if (means_content(from)) {
       name = ".";
-      if (!directory) target = parent_of(to), name = last_part(to);
-    } else if (!directory.value_or(false)) {
-      target = parent_of(to);
-      name = last_part(to);
+      if (!found) target = parent_of(place), name = last_part(place);
+    } else if (!found || !found->directory) {
+      target = parent_of(place);
+      name = last_part(place);
     }
   }
   std::string upload_path = archive_target(container, target) + "&noOverwriteDirNonDir=true";

@@ -57,6 +57,37 @@ Result<Fd> make_directories_in_root(int root_fd, const std::string& path, unsign
   return here;
 }
 
+namespace {
+
+// The text of a link; of the descriptor itself when the name is empty.
+Result<std::string> link_text(int at, const std::string& name) {
+  std::string out(4096, '\0');
+  const ssize_t n = ::readlinkat(at, name.c_str(), out.data(), out.size());
+  if (n < 0) return Error::os(errno, name);
+  out.resize(static_cast<std::size_t>(n));
+  return out;
+}
+
+Result<std::string> path_of(int fd) {
+  return link_text(AT_FDCWD, "/proc/self/fd/" + std::to_string(fd));
+}
+
+}  // namespace
+
+Result<std::string> resolve_in_root(int root_fd, const std::string& path) {
+  const auto found = open_in_root(root_fd, path, O_PATH);
+  if (found.ok()) {
+    const std::string root = TRY(path_of(root_fd));
+    const std::string there = TRY(path_of(found->get()));
+    // Both are named from the same root directory, ours or that of another mount namespace.
+    if (root == "/" || !there.starts_with(root)) return there;
+    return there.size() == root.size() ? "/" : there.substr(root.size());
+  }
+  const Fd link = TRY(open_in_root(root_fd, path, O_PATH | O_NOFOLLOW));
+  const std::string target = TRY(link_text(link.get(), ""));
+  return clean_absolute(target.starts_with('/') ? target : path + "/../" + target);
+}
+
 Result<PathStat> stat_in_root(int root_fd, const std::string& path, bool follow) {
   Fd fd = TRY(open_in_root(root_fd, path, O_PATH | (follow ? 0 : O_NOFOLLOW)));
   struct stat st {};
@@ -69,11 +100,7 @@ Result<PathStat> stat_in_root(int root_fd, const std::string& path, bool follow)
   out.mtime = WallTime(std::chrono::duration_cast<WallTime::duration>(
       std::chrono::seconds(st.st_mtim.tv_sec) + std::chrono::nanoseconds(st.st_mtim.tv_nsec)));
   if (S_ISLNK(st.st_mode)) {
-    std::string target(4096, '\0');
-    const ssize_t n = ::readlinkat(fd.get(), "", target.data(), target.size());
-    if (n < 0) return Error::os(errno, path);
-    target.resize(static_cast<std::size_t>(n));
-    out.link_target = std::move(target);
+    out.link_target = TRY_WHILE(link_text(fd.get(), ""), path);
   }
   return out;
 }

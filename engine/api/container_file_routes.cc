@@ -66,7 +66,9 @@ std::string path_of(const ExchangePtr& exchange) {
 struct Place {
   std::optional<std::filesystem::path> root;  // else the container's own
   std::string path;
-  std::string name;  // of what stands at `path`, where it has another one there
+  std::string name;        // of what stands at `path`, where it has another one there
+  std::string at = {};     // where `root`, but for `above`, is in the container
+  std::string above = {};  // what of `root` the container does not see
 };
 
 Place place_of(const Container& c, const std::string& path) {
@@ -85,19 +87,33 @@ Place place_of(const Container& c, const std::string& path) {
     std::error_code ec;
     const std::filesystem::path source = mount.host_path;
     const auto below = wanted.substr(target.size());
-    const bool inside_volume = mount.config.type == "volume" && !mount.config.subpath.empty();
-    if (inside_volume) {
+    if (mount.config.type == "volume" && !mount.config.subpath.empty()) {
       // Seen from the volume's own root, which its links cannot lead out of.
-      out = {
-          volume_directory(mount), "/" + mount.config.subpath + below + (contents ? "/." : ""), {}};
+      const std::string above = "/" + mount.config.subpath;
+      out = {volume_directory(mount), above + below + (contents ? "/." : ""), {}, target, above};
     } else if (std::filesystem::is_directory(source, ec)) {
-      out = {source, (below.empty() ? "/" : below) + (contents ? "/." : ""), {}};
+      out = {source, (below.empty() ? "/" : below) + (contents ? "/." : ""), {}, target};
     } else {
       out = {source.parent_path(), "/" + source.filename().string(), {}};
     }
     if (below.empty() && !contents) out.name = std::filesystem::path(target).filename();
   }
   return out;
+}
+
+Result<images::PathStat> stat_at(int root, const Place& place, const std::string& path,
+                                 const std::string& container) {
+  auto stat = images::stat_in_root(root, place.path);
+  if (!stat.ok() && is_absent(stat.error())) return not_there(path, container);
+  if (!stat.ok()) return std::move(stat).error();
+  if (!place.name.empty()) stat->name = place.name;
+  // Clients expect the place in the container that a link leads to.
+  if (!stat->link_target.empty()) {
+    std::string target = TRY(images::resolve_in_root(root, place.path));
+    if (target.starts_with(place.above)) target.erase(0, place.above.size());
+    stat->link_target = place.at + target;
+  }
+  return stat;
 }
 
 void stat_path(Services& services, const ExchangePtr& exchange) {
@@ -111,11 +127,8 @@ void stat_path(Services& services, const ExchangePtr& exchange) {
       [path, place = place_of(*c, path), name = exchange->request().captures[0],
        header](const std::filesystem::path& root) -> Status {
         const Fd fd = TRY(open_fd(place.root.value_or(root), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        auto stat = images::stat_in_root(fd.get(), place.path);
-        if (!stat.ok())
-          return is_absent(stat.error()) ? not_there(path, name) : std::move(stat).error();
-        if (!place.name.empty()) stat->name = place.name;
-        *header = stat_header(*stat);
+        const auto stat = TRY(stat_at(fd.get(), place, path, name));
+        *header = stat_header(stat);
         return ok_status();
       },
       [exchange, header](const Status& status) {
@@ -141,12 +154,9 @@ void get_archive(Services& services, const ExchangePtr& exchange) {
        writer](const std::filesystem::path& root) -> Status {
         const Fd closes(writer->release());
         const Fd fd = TRY(open_fd(place.root.value_or(root), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        auto stat = images::stat_in_root(fd.get(), place.path);
-        if (!stat.ok())
-          return is_absent(stat.error()) ? not_there(path, name) : std::move(stat).error();
-        if (!place.name.empty()) stat->name = place.name;
+        const auto stat = TRY(stat_at(fd.get(), place, path, name));
         // Posted before the first byte is in the pipe, so it is there before the answer begins.
-        services.loop.post([pipe, header = stat_header(*stat)] {
+        services.loop.post([pipe, header = stat_header(stat)] {
           pipe->headers.emplace_back("X-Docker-Container-Path-Stat", header);
           pipe->allow();
         });

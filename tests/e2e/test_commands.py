@@ -230,6 +230,39 @@ class Commands(EndToEnd):
         project("up", "-d")
         eventually(lambda: project.logs() == "works\n", 5)
 
+    @unittest.skipIf(PEER, "would remove an image that others use")
+    def test_a_stopped_container_keeps_its_image(self):
+        self.stack("container", "create", "--name", "kept", "busybox", "echo", "works")
+        image = self.machine.inspect("kept")["Image"]
+        self.stack("image", "rm", image, code=1)
+        self.stack("image", "rm", "-f", image)
+        self.assertNotIn("busybox", self.stack("image", "ls").out)
+        self.stack("container", "start", "kept")
+        eventually(lambda: self.stack("container", "logs", "kept").out == "works\n", 5)
+        eventually(lambda: not self.machine.inspect("kept")["State"]["Running"], 5)
+        self.stack("container", "rm", "kept")
+        self.assertIn(image, self.stack("image", "prune", "-f").out)
+
+    def test_cp_writes_to_what_a_link_leads_to(self):
+        project = self.project("links", """
+            services:
+              a: {image: busybox, command: sh -c 'mkdir -p /usr/lib; ln -s usr/lib /lib2; ln -s none /new; sleep 99'}""")
+        project("up", "-d")
+        eventually(lambda: "new" in project("exec", "a", "ls", "/", code=None).out.split(), 5)
+        here = self.machine.base / "file"
+        here.write_text("text")
+        name = project.container("a")["Name"]
+        self.stack("container", "cp", str(here), f"{name}:/lib2")
+        self.stack("container", "cp", str(here), f"{name}:/new")
+        self.assertEqual(project("exec", "a", "cat", "/usr/lib/file", "/none").out, "texttext")
+        self.assertEqual(project("exec", "a", "readlink", "/lib2").out, "usr/lib\n")
+        # A slash at the end asks for a directory.
+        refused = self.stack("container", "cp", str(here), f"{name}:/no/", code=1)
+        self.assertIn("no such directory", refused.err)
+        # And out of one, with -L, to what the link stands for.
+        self.stack("container", "cp", "-L", f"{name}:/new", str(self.machine.base / "back"))
+        self.assertEqual((self.machine.base / "back").read_text(), "text")
+
     def test_config(self):
         project = self.project("shapes", SHAPES)
         self.assertEqual(sorted(project("config", "--services").out.split()), ["db", "job", "web"])

@@ -272,6 +272,12 @@ TEST_F(StoreTest, CopyInAndOutStaysInside) {
   EXPECT_EQ(read(root / "real/f"), "content");
   EXPECT_FALSE(stat_in_root(fd.get(), "/etc/passwd").ok());
   EXPECT_EQ(stat_in_root(fd.get(), "/link")->link_target, "/../../real");
+  std::filesystem::create_symlink("link", root / "again");
+  std::filesystem::create_symlink("../none", root / "real/dangling");
+  EXPECT_EQ(resolve_in_root(fd.get(), "/again").value(), "/real");
+  EXPECT_EQ(resolve_in_root(fd.get(), "/").value(), "/");
+  EXPECT_EQ(resolve_in_root(fd.get(), "/real/dangling").value(), "/none");
+  EXPECT_FALSE(resolve_in_root(fd.get(), "/none").ok());
   Fd out(::memfd_create("out", MFD_CLOEXEC));
   ASSERT_TRUE(write_tar(fd.get(), "/real", out.get()).ok());
   ::lseek(out.get(), 0, SEEK_SET);
