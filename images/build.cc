@@ -281,7 +281,6 @@ Status Builder::run_stage(std::size_t index) {
   }
   for (const std::string& trigger : triggers) {
     const Instruction instruction = TRY(parse_instruction(trigger, "ONBUILD of " + base));
-    ++instructions_;
     TRY(check_sources(instruction));
     TRY(run_instruction(index, instruction, stage));
     TRY(note_state(stage));
