@@ -346,25 +346,43 @@ void Containers::disconnect(const std::string& name_or_id, const std::string& ne
   const Endpoint endpoint = *it;
   std::vector<netd::Sender> senders = senders_of(entry->c);
   std::erase_if(senders, [&](const netd::Sender& s) { return s.veth != endpoint.host_veth; });
+  const auto before = impl_->published_ports(*entry);
   entry->c.endpoints.erase(it);
   entry->c.config.networks.erase(endpoint.network_name);
-  impl_->services.networks->release(endpoint);
+  const auto after = impl_->published_ports(*entry);
+  if (after.empty()) entry->c.ports.clear();
   impl_->save(*entry);
-  if (!is_up(entry->c.status)) return done(Unit{});
+  if (!is_up(entry->c.status)) {
+    impl_->services.networks->release(endpoint);
+    return done(Unit{});
+  }
   impl_->register_names(entry, Fd(), [](const Status&) {});
   netd::EndpointSpec spec;
   spec.network_id = endpoint.network_id;
   spec.interface = endpoint.interface;
   spec.host_veth = endpoint.host_veth;
+  const std::string id = entry->c.id;
   impl_->services.pool.run(
-      [spec, senders, pid = entry->c.pid]() -> Status {
+      [spec, senders, before, after, id, pid = entry->c.pid]() -> Status {
+        // First what leads to the address: it may soon be another container's.
+        if (before != after) {
+          TRY(netd::unpublish(id, before));
+          if (!after.empty()) TRY(netd::publish(id, after));
+        }
         const Fd netns = TRY(netd::namespace_of(pid));
         TRY(netd::detach_endpoint(netns.get(), spec));
         return netd::forget_senders(senders);
       },
-      [done = std::move(done)](Status detached) {
-        if (detached.ok()) return done(Unit{});
-        done(std::move(detached).error());
+      [this, id, before, after, endpoint, done = std::move(done)](Status detached) {
+        impl_->services.networks->release(endpoint);
+        const auto answer = [done, detached](Status withdrawn) {
+          if (!detached.ok()) return done(detached.error());
+          if (!withdrawn.ok()) return done(std::move(withdrawn).error());
+          done(Unit{});
+        };
+        const bool moved = before != after && impl_->get(id) != nullptr;
+        if (!moved) return answer(ok_status());
+        impl_->services.netd.set_published(id, after, answer);
       });
 }
 

@@ -1,5 +1,7 @@
 #include "engine/firewall_guard.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "engine/containers.h"
 #include "engine/networks.h"
@@ -67,7 +69,11 @@ void FirewallGuard::restore() {
         if (!restored.ok()) log_error("restoring the firewall: {}", restored.error().to_string());
         // Containers that came or went meanwhile met the table we replaced.
         const auto now = wanted();
-        const bool same = now.published == state.published && now.senders == state.senders;
+        const bool same = now.published == state.published && now.senders == state.senders &&
+                          std::all_of(now.networks.begin(), now.networks.end(), [&](const auto& n) {
+                            return std::any_of(state.networks.begin(), state.networks.end(),
+                                               [&](const auto& old) { return old.id == n.id; });
+                          });
         if (restored.ok() && !same) return restore();
         // A network that was removed meanwhile may have been made again by us.
         for (const auto& network : state.networks) {

@@ -1,5 +1,7 @@
 #include "engine/networks.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 
 #include "base/files.h"
@@ -191,6 +193,10 @@ void Networks::create(NetworkConfig config, Done<std::string> done) {
         if (const auto it = network.config.options.find("com.docker.network.bridge.name");
             it != network.config.options.end()) {
           network.bridge = it->second;
+          // We would take it over now, and remove it with the network.
+          if (::if_nametoindex(network.bridge.c_str()) != 0)
+            return done(Error::conflict("the interface " + network.bridge + " exists already")
+                            .fix("Choose another com.docker.network.bridge.name."));
         }
         const Status filled = fill_ipam(&network, *routes);
         if (!filled.ok()) {
@@ -206,21 +212,28 @@ void Networks::create(NetworkConfig config, Done<std::string> done) {
         if (!put.ok()) return done(put.error());
         auto spec = spec_of(network);
         networks_.emplace(id, std::move(network));
-        services_.pool.run([spec = std::move(spec)] { return netd::ensure_network(spec); },
-                           [this, id, done = std::move(done)](Status made) {
-                             if (!made.ok()) {
-                               erase(id);
-                               return done(std::move(made).error());
-                             }
-                             const Network& created = networks_.at(id);
-                             services_.events.publish(
-                                 {"network",
-                                  "create",
-                                  id,
-                                  {{"name", created.config.name}, {"type", created.config.driver}},
-                                  services_.clock.wall()});
-                             done(id);
-                           });
+        const auto make = [spec = std::move(spec)]() -> Status {
+          Status made = netd::ensure_network(spec);
+          if (!made.ok()) (void)netd::remove_network(spec);  // the first error is the one to tell
+          return made;
+        };
+        services_.pool.run(make, [this, id, done = std::move(done)](Status made) {
+          if (!made.ok()) {
+            erase(id);
+            return done(std::move(made).error());
+          }
+          const auto found = networks_.find(id);
+          if (found == networks_.end())
+            return done(Error::conflict("network " + id + " was removed while it was made"));
+          const Network& created = found->second;
+          services_.events.publish(
+              {"network",
+               "create",
+               id,
+               {{"name", created.config.name}, {"type", created.config.driver}},
+               services_.clock.wall()});
+          done(id);
+        });
       });
 }
 

@@ -13,6 +13,12 @@ from answers import SLEEP
 from harness import eventually
 
 
+def connects(address, port):
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex((address, port)) == 0
+
+
 class EngineApi(EngineTest):
     def create(self, name, code=201, **body):
         answer = self.ask("POST", f"/containers/create?name={name}", {"Image": "busybox", "Cmd": SLEEP, **body})
@@ -236,6 +242,25 @@ class EngineApi(EngineTest):
         self.assertNotEqual(self.exec("three", "ping", "-c", "1", "-W", "1", "known")[1], 0)
         self.assertEqual(sorted(one["Name"] for one in self.ask("GET", "/networks/six").json()["Containers"].values()),
                          ["one", "two"])
+
+    def test_a_port_goes_with_the_network_it_was_published_on(self):
+        self.ask("POST", "/networks/create", {"Name": "front"})
+        bindings = {"PortBindings": {"80/tcp": [{"HostPort": "18123"}]}, "NetworkMode": "front"}
+        self.run_container("web", Cmd=["httpd", "-f", "-p", "80"], HostConfig=bindings)
+        eventually(lambda: connects("127.0.0.1", 18123), 5)
+        self.assertEqual(self.ask("POST", "/networks/front/disconnect", {"Container": "web"}).status, 200)
+        self.assertFalse(connects("127.0.0.1", 18123))
+        self.ask("POST", "/networks/create", {"Name": "back"})
+        again = {**bindings, "NetworkMode": "back"}
+        self.run_container("heir", Cmd=["httpd", "-f", "-p", "80"], HostConfig=again)
+        eventually(lambda: connects("127.0.0.1", 18123), 5)
+
+    def test_an_interface_of_the_host_is_not_taken_for_a_bridge(self):
+        named = {"Name": "mine", "Options": {"com.docker.network.bridge.name": "lo"}}
+        answer = self.ask("POST", "/networks/create", named)
+        self.assertEqual(answer.status, 403)
+        self.assertIn("lo exists already", answer.json()["message"])
+        self.assertEqual(self.ask("GET", "/networks/mine").status, 404)
 
     def test_stop_signals_and_times(self):
         deaf = ["sh", "-c", "trap '' TERM; trap 'exit 5' USR1; echo ready; while :; do sleep 0.05; done"]
