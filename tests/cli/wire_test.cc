@@ -241,6 +241,23 @@ std::string script(const Directory& directory, const std::string& text) {
   return path;
 }
 
+// Writes an x into `starts`, and answers once, half a second after its start.
+std::string slow_engine(const Directory& directory) {
+  return script(directory, R"(#!/usr/bin/env python3
+import os, socket, time
+directory = os.path.dirname(os.path.abspath(__file__))
+with open(directory + '/starts', 'a') as starts: starts.write('x')
+time.sleep(0.5)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(directory + '/stack.sock')
+listener.listen(64)
+listener.settimeout(5)
+connection, _ = listener.accept()
+connection.recv(4096)
+connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK')
+)");
+}
+
 TEST(Launcher, StartsTheEngineOnce) {
   Directory directory;
   const std::string program = script(directory, R"(#!/usr/bin/env python3
@@ -291,18 +308,7 @@ TEST(Launcher, AnEngineThatExitsEarlyShowsItsLog) {
 
 TEST(Launcher, AnEngineThatLivesIsWaitedForAndAfterAWhileSaysSo) {
   Directory directory;
-  const std::string program = script(directory, R"(#!/usr/bin/env python3
-import os, socket, time
-directory = os.path.dirname(os.path.abspath(__file__))
-time.sleep(0.3)
-listener = socket.socket(socket.AF_UNIX)
-listener.bind(directory + '/stack.sock')
-listener.listen(64)
-listener.settimeout(5)
-connection, _ = listener.accept()
-connection.recv(4096)
-connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK')
-)");
+  const std::string program = slow_engine(directory);
   ::testing::internal::CaptureStderr();
   const Status status = ensure_engine({directory.path("stack.sock"), directory.path(""), true},
                                       {program, std::chrono::milliseconds(50)});
@@ -324,19 +330,7 @@ TEST(Launcher, AnEngineThatNeverAnswersIsGivenUp) {
 
 TEST(Launcher, AnEngineWhoseCommandIsGoneIsWaitedForByTheNext) {
   Directory directory;
-  const std::string program = script(directory, R"(#!/usr/bin/env python3
-import os, socket, time
-directory = os.path.dirname(os.path.abspath(__file__))
-with open(directory + '/starts', 'a') as starts: starts.write('x')
-time.sleep(0.5)
-listener = socket.socket(socket.AF_UNIX)
-listener.bind(directory + '/stack.sock')
-listener.listen(64)
-listener.settimeout(5)
-connection, _ = listener.accept()
-connection.recv(4096)
-connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK')
-)");
+  const std::string program = slow_engine(directory);
   const EngineAddress address{directory.path("stack.sock"), directory.path(""), true};
   const Status gone =
       ensure_engine(address, {program, std::chrono::seconds(5), std::chrono::milliseconds(100)});

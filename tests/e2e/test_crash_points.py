@@ -1,4 +1,4 @@
-"""kill -9 of the engine, of netd or of the command after every single step of up, update and down, one after the other.
+"""kill -9 of the engine, of netd or of the command after every single step of up, update, down and the end of a container.
 
 A step is a state-changing system call, counted from outside by crash_at (its source says which). After each of them:
 no container died that should live, the next command converges to what is declared, and nothing is left over. CI takes
@@ -111,6 +111,20 @@ class CrashPoints(EndToEnd):
             eventually(lambda: not self.machine.left_behind(), 3, f"nothing is left: {where}")
         self.every_step(program, "down", "-v", "-t", "0", before=lambda step: self.victim("up", "-d"), after=after,
                         at_least=at_least)
+
+    def test_engine_while_a_container_ends(self):
+        self.victim.edit("""
+            services:
+              app:
+                image: busybox
+                command: sh -c 'trap "exit 7" USR1; sleep 1000 & wait'
+                stop_signal: SIGUSR1
+        """)
+
+        def after(_, where):
+            self.victim("stop", "app")
+            self.assertEqual(self.victim.inspect("app")["State"]["ExitCode"], 7, where)
+        self.every_step("stackd", "stop", "app", before=lambda step: self.victim("up", "-d"), after=after, at_least=5)
 
     def test_engine_in_up(self):
         self.of_up("stackd", 20)
