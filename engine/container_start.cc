@@ -246,10 +246,6 @@ Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const Sta
   return runtime.start(request);
 }
 
-}  // namespace
-
-namespace {
-
 std::vector<netd::EndpointSpec> endpoint_specs(const StartJob& job) {
   std::vector<netd::EndpointSpec> specs;
   for (std::size_t i = 0; i < job.container.endpoints.size(); ++i) {
