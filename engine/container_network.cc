@@ -1,9 +1,10 @@
-// A container's place in its networks: published ports, names, connect and disconnect.
+// A container's place in its networks: published ports, names, lost interfaces.
 
 #include <algorithm>
 
 #include "base/files.h"
 #include "base/log.h"
+#include "engine/container_endpoints.h"
 #include "engine/container_links.h"
 #include "engine/container_start.h"
 #include "engine/containers_impl.h"
@@ -59,8 +60,9 @@ Status Containers::Impl::assign_ports(Entry* entry, const std::vector<AssignedPo
       if (!named) wanted.push_back({port, protocol, "", ""});
     }
   }
-  if (c.endpoints.empty())
-    return ok_status();  // host or another container's network: nothing to publish
+  // The host's or another container's network, or internal ones alone: nothing to publish.
+  if (gateway_endpoint(c, false) == nullptr && gateway_endpoint(c, true) == nullptr)
+    return ok_status();
   for (const auto& binding : wanted) {
     std::set<int> used;
     for (const auto& [id, other] : entries) {
@@ -111,44 +113,11 @@ Status Containers::Impl::assign_ports(Entry* entry, const std::vector<AssignedPo
   return ok_status();
 }
 
-std::vector<netd::PublishedPort> Containers::Impl::published_ports(const Entry& entry) const {
-  std::vector<netd::PublishedPort> out;
-  const auto& ports = entry.c.ports;
-  if (entry.c.endpoints.empty()) return out;
-  // Published on the endpoint that has the default route: the first with a gateway.
-  const auto endpoint = std::find_if(entry.c.endpoints.begin(), entry.c.endpoints.end(),
-                                     [](const Endpoint& e) { return !e.gateway4.empty(); });
-  if (endpoint == entry.c.endpoints.end())
-    return out;  // internal networks only: not reachable from outside
-  const auto network = services.networks->find(endpoint->network_id);
-  if (!network.ok()) return out;
-  const auto has = [&](const AssignedPort& port, const char* ip) {
-    return std::any_of(ports.begin(), ports.end(), [&](const AssignedPort& p) {
-      return p.host_ip == ip && p.host_port == port.host_port &&
-             p.container_port == port.container_port && p.protocol == port.protocol;
-    });
-  };
-  for (const auto& port : ports) {
-    const bool both = has(port, "0.0.0.0") && has(port, "::");
-    if (both && port.host_ip == "::") continue;
-    netd::PublishedPort published;
-    published.host_ip = both ? std::string() : port.host_ip;
-    published.host_port = port.host_port;
-    published.container_port = port.container_port;
-    published.protocol = port.protocol;
-    published.container_ipv4 = endpoint->ipv4;
-    published.container_ipv6 = endpoint->ipv6;
-    published.bridge = (*network)->bridge;
-    out.push_back(std::move(published));
-  }
-  return out;
-}
-
 std::vector<netd::PublishedContainer> Containers::published() const {
   std::vector<netd::PublishedContainer> out;
   for (const auto& [id, entry] : impl_->entries) {
     if (entry->ending) continue;
-    auto ports = impl_->published_ports(*entry);
+    auto ports = published_ports(entry->c);
     if (!ports.empty()) out.push_back({id, std::move(ports)});
   }
   return out;
@@ -237,143 +206,28 @@ void Containers::interface_lost(const std::string& host_veth) {
       continue;
     entry->interface_timer = impl_->services.loop.after(
         std::chrono::milliseconds(100), [this, id = id, generation = entry->generation] {
-          Entry* same = impl_->get(id);
-          if (same != nullptr && same->generation == generation && is_up(same->c.status))
-            impl_->restore_interfaces(same);
+          impl_->enqueue(id, [this, id, generation](Entry::Finished finished) {
+            Entry* same = impl_->get(id);
+            if (same->generation != generation || !is_up(same->c.status)) return finished();
+            impl_->restore_interfaces(same, std::move(finished));
+          });
         });
   }
 }
 
-void Containers::Impl::restore_interfaces(Entry* entry) {
-  auto job = std::make_shared<StartJob>();
-  job->container = entry->c;
-  for (const auto& endpoint : entry->c.endpoints) {
-    const auto network = services.networks->find(endpoint.network_id);
-    if (!network.ok()) return;
-    job->networks.push_back(Networks::spec_of(**network));
-  }
-  services.pool.run([job] { return engine::restore_interfaces(*job); },
-                    [this, name = entry->c.name](Status restored) {
+void Containers::Impl::restore_interfaces(Entry* entry, Entry::Finished finished) {
+  const auto job = network_job(entry->c);
+  if (!job.ok()) return finished();
+  services.pool.run([job = *job] { return make_missing_interfaces(*job); },
+                    [name = entry->c.name, finished = std::move(finished)](Result<Fd> restored) {
                       if (restored.ok()) {
                         log_info("container {}: a lost interface was made again", name);
                       } else {
                         log_warning("container {}: making a lost interface again: {}", name,
                                     restored.error().to_string());
                       }
+                      finished();
                     });
-}
-
-void Containers::connect(const std::string& name_or_id, const std::string& network_id,
-                         EndpointConfig config, Done<Unit> done) {
-  auto found = impl_->find(name_or_id);
-  if (!found.ok()) return done(std::move(found).error());
-  auto network = impl_->services.networks->find(network_id);
-  if (!network.ok()) return done(std::move(network).error());
-  Entry* entry = *found;
-  if (Status fits = check_connectable(entry->c, **network); !fits.ok())
-    return done(std::move(fits).error());
-  for (const auto& endpoint : entry->c.endpoints) {
-    if (endpoint.network_id == (*network)->id) {
-      return done(Error::conflict("endpoint with name " + entry->c.name +
-                                  " already exists in network " + endpoint.network_name));
-    }
-  }
-  Endpoint endpoint;
-  endpoint.id = random_hex(64);
-  endpoint.network_id = (*network)->id;
-  endpoint.network_name = (*network)->config.name;
-  endpoint.config = std::move(config);
-  int index = 0;
-  const auto taken = [&](const std::string& name) {
-    return std::any_of(entry->c.endpoints.begin(), entry->c.endpoints.end(),
-                       [&](const Endpoint& e) { return e.interface == name; });
-  };
-  while (taken("eth" + std::to_string(index))) ++index;
-  endpoint.interface = "eth" + std::to_string(index);
-  entry->c.config.networks[endpoint.network_name] = endpoint.config;
-  if (!is_up(entry->c.status)) {
-    entry->c.endpoints.push_back(std::move(endpoint));
-    impl_->save(*entry);
-    return done(Unit{});
-  }
-  Status assigned = impl_->services.networks->assign(**network, &endpoint);
-  if (!assigned.ok()) return done(std::move(assigned).error());
-  endpoint.host_veth = netd::veth_name(random_hex(64), index);
-  netd::EndpointSpec spec;
-  spec.network_id = endpoint.network_id;
-  spec.bridge = (*network)->bridge;
-  spec.interface = endpoint.interface;
-  if (!endpoint.ipv4.empty()) spec.ipv4 = endpoint.ipv4 + "/" + std::to_string(endpoint.prefix4);
-  if (!endpoint.ipv6.empty()) spec.ipv6 = endpoint.ipv6 + "/" + std::to_string(endpoint.prefix6);
-  spec.gateway4 = endpoint.gateway4;
-  spec.mac = endpoint.mac;
-  spec.host_veth = endpoint.host_veth;
-  spec.default_route4 = std::none_of(entry->c.endpoints.begin(), entry->c.endpoints.end(),
-                                     [](const Endpoint& e) { return !e.gateway4.empty(); });
-  const bool first = entry->c.endpoints.empty();
-  const std::string id = entry->c.id;
-  entry->c.endpoints.push_back(std::move(endpoint));
-  impl_->services.pool.run(
-      [spec, pid = entry->c.pid, first, senders = senders_of(entry->c)]() -> Status {
-        const Fd netns = TRY(netd::namespace_of(pid));
-        TRY(netd::guard_senders(senders));
-        return netd::attach_endpoints(netns.get(), {spec}, first);
-      },
-      [this, id, done = std::move(done)](Status attached) {
-        Entry* same = impl_->get(id);
-        if (same == nullptr) return done(Error::not_found("No such container: " + id));
-        if (!attached.ok()) {
-          impl_->services.networks->release(same->c.endpoints.back());
-          same->c.endpoints.pop_back();
-          return done(std::move(attached).error());
-        }
-        impl_->save(*same);
-        auto netns = netd::namespace_of(same->c.pid);
-        impl_->register_names(same, netns.ok() ? std::move(netns).value() : Fd(),
-                              [done](Status known) {
-                                if (known.ok()) return done(Unit{});
-                                done(std::move(known).error());
-                              });
-      });
-}
-
-void Containers::disconnect(const std::string& name_or_id, const std::string& network_id,
-                            bool force, Done<Unit> done) {
-  (void)force;
-  auto found = impl_->find(name_or_id);
-  if (!found.ok()) return done(std::move(found).error());
-  auto network = impl_->services.networks->find(network_id);
-  if (!network.ok()) return done(std::move(network).error());
-  Entry* entry = *found;
-  const auto it = std::find_if(entry->c.endpoints.begin(), entry->c.endpoints.end(),
-                               [&](const Endpoint& e) { return e.network_id == (*network)->id; });
-  if (it == entry->c.endpoints.end()) {
-    return done(Error::conflict("container " + entry->c.id + " is not connected to network " +
-                                (*network)->config.name));
-  }
-  const Endpoint endpoint = *it;
-  std::vector<netd::Sender> senders = senders_of(entry->c);
-  std::erase_if(senders, [&](const netd::Sender& s) { return s.veth != endpoint.host_veth; });
-  entry->c.endpoints.erase(it);
-  entry->c.config.networks.erase(endpoint.network_name);
-  impl_->services.networks->release(endpoint);
-  impl_->save(*entry);
-  if (!is_up(entry->c.status)) return done(Unit{});
-  impl_->register_names(entry, Fd(), [](const Status&) {});
-  netd::EndpointSpec spec;
-  spec.network_id = endpoint.network_id;
-  spec.interface = endpoint.interface;
-  spec.host_veth = endpoint.host_veth;
-  impl_->services.pool.run(
-      [spec, senders, pid = entry->c.pid]() -> Status {
-        const Fd netns = TRY(netd::namespace_of(pid));
-        TRY(netd::detach_endpoint(netns.get(), spec));
-        return netd::forget_senders(senders);
-      },
-      [done = std::move(done)](Status detached) {
-        if (detached.ok()) return done(Unit{});
-        done(std::move(detached).error());
-      });
 }
 
 }  // namespace stack::engine

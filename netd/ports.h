@@ -23,7 +23,6 @@ struct PublishedPort {
   std::string protocol = "tcp";  // tcp, udp, sctp
   std::string container_ipv4;    // without prefix length
   std::string container_ipv6;    // empty: IPv6 clients are proxied to container_ipv4
-  std::string bridge;
 
   bool operator==(const PublishedPort&) const = default;
 };

@@ -19,7 +19,6 @@ class FirewallTest : public NetworkTest {
     web.host_port = 8080;
     web.container_port = 80;
     web.container_ipv4 = "172.30.0.2";
-    web.bridge = net.bridge;
     server_out = bound(outside.get(), "0.0.0.0", 80, SOCK_STREAM);
   }
   void start() {
@@ -70,7 +69,7 @@ TEST_F(FirewallTest, ForwardPolicyDropOfOthers) {
 
 TEST_F(FirewallTest, ABridgeThatTheUserNamedIsLetThroughToo) {
   foreign_table(NFPROTO_IPV4, "filter", "FORWARD", false);
-  net.bridge = web.bridge = "br-mine";
+  net.bridge = "br-mine";
   start();
   expect_traffic(true);
   EXPECT_EQ(missing_foreign_accepts().value(), 0);
