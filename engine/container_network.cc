@@ -19,8 +19,6 @@ namespace stack::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kForgetAfter{200};
-constexpr int kEphemeralFirst = 32768;
-constexpr int kEphemeralLast = 60999;
 
 bool overlaps(const std::string& a, const std::string& b) {
   const auto any = [](const std::string& ip) {
@@ -32,6 +30,8 @@ bool overlaps(const std::string& a, const std::string& b) {
 struct PortRange {
   int first = 0, last = 0;
 };
+constexpr PortRange kEphemeral{32768, 60999};
+
 Result<PortRange> parse_range(const std::string& text) {
   PortRange range;
   char* end = nullptr;
@@ -41,6 +41,16 @@ Result<PortRange> parse_range(const std::string& text) {
     return Error::invalid("invalid port specification: \"" + text + "\"");
   }
   return range;
+}
+
+// The first at or after `start` that neither a container (`used`) nor a process of the host has.
+Result<int> free_port(const PortRange& range, int start, const PortBinding& binding,
+                      std::set<int> used) {
+  for (;;) {
+    const int port = TRY(netd::next_free_port(range.first, range.last, start, used));
+    if (!netd::port_in_use(binding.host_ip, port, binding.protocol)) return port;
+    used.insert(port);
+  }
 }
 
 }  // namespace
@@ -81,15 +91,11 @@ Status Containers::Impl::assign_ports(Entry* entry, const std::vector<AssignedPo
     if (inherited != heir_of.end() && used.count(inherited->host_port) == 0) {
       host_port = inherited->host_port;
     } else if (range.first == 0) {
-      int& next = next_ephemeral.try_emplace(binding.protocol, kEphemeralFirst).first->second;
-      for (;;) {
-        host_port = TRY(netd::next_free_port(kEphemeralFirst, kEphemeralLast, next, used));
-        next = host_port == kEphemeralLast ? kEphemeralFirst : host_port + 1;
-        if (netd::check_port_free(binding.host_ip, host_port, binding.protocol).ok()) break;
-        used.insert(host_port);
-      }
+      int& next = next_ephemeral.try_emplace(binding.protocol, kEphemeral.first).first->second;
+      host_port = TRY(free_port(kEphemeral, next, binding, std::move(used)));
+      next = host_port == kEphemeral.last ? kEphemeral.first : host_port + 1;
     } else if (range.first != range.last) {
-      host_port = TRY(netd::next_free_port(range.first, range.last, range.first, used));
+      host_port = TRY(free_port(range, range.first, binding, std::move(used)));
     } else {
       host_port = range.first;
       if (used.count(host_port) != 0) {

@@ -362,6 +362,17 @@ class Connections(NetworkApi):
             self.expect(204, "DELETE", "/containers/web?force=1")
 
 
+class NetworkLife(NetworkApi):
+    """Networks that are made, used and removed at the same moment; bridges and ports that somebody else has."""
+
+    def test_a_range_of_ports_skips_what_the_host_uses(self):
+        self.network("a")
+        with holder_of_port(18080, "0.0.0.0"):
+            self.web("web", {"a": {}}, port="18080-18081")
+        self.assertEqual({one["HostPort"] for one in self.ports("web")["80/tcp"]}, {"18081"})
+        self.assertEqual(eventually(lambda: fetch("http://127.0.0.1:18081/"), 5), "web\n")
+
+
 class Resolver(threading.Thread):
     """A name server that knows one answer."""
 

@@ -65,6 +65,19 @@ TEST_F(NetworkTest, NetworksAreIsolatedFromEachOtherAndFromOutside) {
   EXPECT_EQ(reach_tcp(a.get(), "127.0.0.1", 82, server_lo, 300), "");
 }
 
+TEST_F(NetworkTest, APortThatSomebodyHasIsInUse) {
+  const Fd tcp = bound(kHost, "127.0.0.1", 9000, SOCK_STREAM);
+  const Fd udp = bound(kHost, "::", 9001, SOCK_DGRAM);
+  EXPECT_TRUE(port_in_use("", 9000, "tcp"));
+  EXPECT_TRUE(port_in_use("0.0.0.0", 9000, "tcp"));
+  EXPECT_TRUE(port_in_use("127.0.0.1", 9000, "tcp"));
+  EXPECT_FALSE(port_in_use("10.99.0.1", 9000, "tcp"));
+  EXPECT_FALSE(port_in_use("", 9000, "udp"));
+  EXPECT_TRUE(port_in_use("", 9001, "udp"));
+  EXPECT_FALSE(port_in_use("", 9002, "tcp"));
+  EXPECT_FALSE(port_in_use("192.0.2.77", 9002, "tcp"));  // not ours: binding it will say so
+}
+
 TEST_F(NetworkTest, InternalNetworkReachesNothingButItself) {
   NetworkSpec n = network("c3", "172.30.2.0/24", "172.30.2.1");
   n.internal = true;
