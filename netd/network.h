@@ -35,17 +35,23 @@ struct NetworkSpec {
   bool icc = true;  // com.docker.network.bridge.enable_icc: containers of the network may talk to
                     // each other
   int mtu = 1500;
+  // The bridge was there before: it stays when the network goes, and its settings are the user's.
+  bool bridge_by_user = false;
 };
 
 std::string bridge_name(const std::string& network_id);  // "stk-" and ten hex digits: fits IFNAMSIZ
+
+// Whether a bridge of that name is there already. kConflict when another interface is; kInvalid when
+// no interface can have the name.
+Result<bool> find_bridge(const std::string& name);
 
 // Idempotent: makes or corrects the bridge, its addresses, controls and firewall entries. Turns IP
 // forwarding on when it is off; then packets between the interfaces that were there before stay
 // unforwarded (set `not_routed`).
 Status ensure_network(const NetworkSpec& spec);
 
-// Idempotent. Takes the bridge away (and with it veths that still hang on it). The last network
-// takes the table `stack` and our rules in foreign chains with it.
+// Idempotent. Takes the bridge away, unless it is the user's, and veths that still hang on it. The
+// last network takes the table `stack` and our rules in foreign chains with it.
 Status remove_network(const NetworkSpec& spec);
 
 // Everything the firewall has to know. restore_firewall() replaces the whole table in one

@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 from api_harness import EngineTest
-from harness import EndToEnd, Outside, eventually, fetch, holder_of_port
+from harness import EndToEnd, Outside, eventually, fetch, holder_of_port, links
 
 HTTP = """
     services:
@@ -364,6 +364,58 @@ class Connections(NetworkApi):
 
 class NetworkLife(NetworkApi):
     """Networks that are made, used and removed at the same moment; bridges and ports that somebody else has."""
+
+    def guarded(self):
+        """How many bridges the firewall knows; nft does not show their names."""
+        out = subprocess.run(["nft", "-j", "list", "set", "inet", "stack", "bridges"], capture_output=True).stdout
+        return sum(len(one["set"].get("elem", [])) for one in json.loads(out or '{"nftables": []}')["nftables"] if "set" in one)
+
+    def test_a_network_is_used_or_removed_never_both(self):
+        for round in range(10):
+            self.network("a")
+            self.web("web", {"a": {}}, port=None, start=False)
+            started, removed = self.at_once(("POST", "/containers/web/start"), ("DELETE", "/networks/a"))
+            self.assertIn((started, removed), ((204, 403), (404, 204)), round)
+            if started == 204:
+                eventually(lambda: fetch(f"http://{self.addresses('web')['a']}/") == "web\n", 5)
+            self.expect(204, "DELETE", "/containers/web?force=1")
+            if removed != 204:
+                self.expect(204, "DELETE", "/networks/a")
+
+    def test_a_network_that_is_still_being_made_is_not_there_to_remove(self):
+        for round in range(10):
+            made, removed, again = self.at_once(("POST", "/networks/create", {"Name": "a"}), ("DELETE", "/networks/a"),
+                                                ("DELETE", "/networks/a"))
+            self.assertEqual(made, 201, round)
+            self.assertLessEqual({removed, again}, {204, 404})
+            if 204 not in (removed, again):
+                self.expect(204, "DELETE", "/networks/a")
+        self.assertEqual([name for name in links() if name.startswith("stk-")], [])
+
+    def test_a_bridge_of_the_user_is_used_and_left(self):
+        subprocess.run(["ip", "link", "add", "br0", "type", "bridge"], check=True)
+        self.addCleanup(subprocess.run, ["ip", "link", "del", "br0"], stderr=subprocess.DEVNULL)
+        options = {"com.docker.network.bridge.name": "br0"}
+        self.network("mine", Options=options)
+        answer = self.ask("POST", "/networks/create", {"Name": "other", "Options": options})
+        self.assertIn("networks have same bridge name", answer.json()["message"])
+        self.assertEqual(self.guarded(), 1)
+        self.web("web", {"mine": {}})
+        self.assertEqual(eventually(lambda: fetch("http://127.0.0.1:18080/"), 5), "web\n")
+        self.expect(204, "DELETE", "/containers/web?force=1")
+        self.expect(204, "DELETE", "/networks/mine")
+        self.assertIn("br0", links())
+        self.assertEqual(self.guarded(), 0)
+        subprocess.run(["ip", "link", "del", "br0"], check=True)
+
+    def test_an_interface_that_is_no_bridge_is_refused(self):
+        self.outside()
+        before = subprocess.run(["ip", "addr", "show", "out0"], check=True, capture_output=True).stdout
+        answer = self.ask("POST", "/networks/create",
+                          {"Name": "a", "Options": {"com.docker.network.bridge.name": "out0"}})
+        self.assertEqual(answer.json()["message"], "existing interface out0 is not a bridge")
+        self.assertEqual(self.expect(200, "GET", '/networks?filters={"name":["a"]}'), [])
+        self.assertEqual(subprocess.run(["ip", "addr", "show", "out0"], capture_output=True).stdout, before)
 
     def test_a_range_of_ports_skips_what_the_host_uses(self):
         self.network("a")

@@ -65,6 +65,45 @@ TEST_F(NetworkTest, NetworksAreIsolatedFromEachOtherAndFromOutside) {
   EXPECT_EQ(reach_tcp(a.get(), "127.0.0.1", 82, server_lo, 300), "");
 }
 
+TEST_F(NetworkTest, ABridgeOfTheUserStaysAndKeepsItsSettings) {
+  run("ip link add br0 type bridge; ip link set br0 mtu 1400; ip addr add 10.88.0.1/24 dev br0; ip "
+      "link set br0 up;"
+      "sysctl -q -w net.ipv6.conf.br0.accept_ra=2");
+  // Forwarding is on already for another network: br0 is one of the interfaces of before.
+  const NetworkSpec other = network("b2", "172.30.1.0/24", "172.30.1.1");
+  ASSERT_OK(ensure_network(other));
+  ASSERT_TRUE(find_bridge("br0").value());
+  NetworkSpec n = network("a1", "172.30.0.0/24", "172.30.0.1");
+  n.bridge = "br0";
+  n.bridge_by_user = true;
+  ASSERT_OK(ensure_network(n));
+  ASSERT_OK(ensure_network(n));
+  const Fd a = container({endpoint(n, "172.30.0.2")});
+  const Fd server_out = bound(outside.get(), "0.0.0.0", 80, SOCK_STREAM);
+  EXPECT_EQ(reach_tcp(a.get(), "10.99.0.2", 80, server_out), "10.99.0.1");
+  ASSERT_OK(remove_network(n));
+  EXPECT_EQ(std::system("ip link show br0 | grep -q 'mtu 1400'"), 0);
+  EXPECT_EQ(std::system("ip addr show br0 | grep -q 10.88.0.1/24"), 0);
+  EXPECT_EQ(read_sysctl("ipv6/conf/br0/accept_ra").value(), "2");
+  EXPECT_EQ(read_sysctl("ipv6/conf/br0/disable_ipv6").value(), "0");
+  EXPECT_NE(std::system("ip -o link show master br0 | grep -q ."), 0);
+  EXPECT_EQ(list_elements(host_table(), "bridges").value().size(), 1u);  // the other network's
+}
+
+TEST_F(NetworkTest, WhatIsNoBridgeIsNotTaken) {
+  EXPECT_FALSE(find_bridge("br0").value());
+  EXPECT_EQ(find_bridge("eth0").error().message, "existing interface eth0 is not a bridge");
+  EXPECT_EQ(find_bridge("eth0").error().kind, ErrorKind::kConflict);
+  for (const char* name : {"", ".", "..", "a/b", "a b", "a:b", "sixteen-letters-"})
+    EXPECT_EQ(find_bridge(name).error().kind, ErrorKind::kInvalid) << name;
+  NetworkSpec n = network("a1", "172.30.0.0/24", "172.30.0.1");
+  n.bridge = "eth0";
+  EXPECT_FALSE(ensure_network(n).ok());
+  ASSERT_OK(remove_network(n));
+  EXPECT_EQ(std::system("ip addr show eth0 | grep -q 10.99.0.1/24"), 0);
+  EXPECT_NE(std::system("nft list tables | grep -q stack"), 0);
+}
+
 TEST_F(NetworkTest, APortThatSomebodyHasIsInUse) {
   const Fd tcp = bound(kHost, "127.0.0.1", 9000, SOCK_STREAM);
   const Fd udp = bound(kHost, "::", 9001, SOCK_DGRAM);
