@@ -207,13 +207,20 @@ Status remove_network(const NetworkSpec& spec) {
   return ok_status();
 }
 
-Status restore_firewall(const FirewallState& state) {
-  TRY_WHILE(restore_senders(state.senders), "restoring the guard of containers' addresses");
+namespace {
+Result<SetElements> elements_of(const FirewallState& state) {
   SetElements all;
   for (const NetworkSpec& network : state.networks) merge(all, TRY(network_elements(network)));
   for (const PublishedContainer& container : state.published) {
     for (const PublishedPort& port : container.ports) merge(all, TRY(port_elements(port)));
   }
+  return all;
+}
+}  // namespace
+
+Status restore_firewall(const FirewallState& state) {
+  TRY_WHILE(restore_senders(state.senders), "restoring the guard of containers' addresses");
+  SetElements all = TRY(elements_of(state));
   if (all.empty()) {
     if (TRY(table_state(host_table())) == TableState::kAbsent) return ok_status();
     TRY(replace_table(host_table(), {}));
@@ -228,8 +235,14 @@ Status restore_firewall(const FirewallState& state) {
   return insert_foreign_accepts();
 }
 
-Result<bool> firewall_intact() {
+Result<bool> firewall_intact(const FirewallState& state) {
   if (TRY(table_state(host_table())) != TableState::kComplete) return false;
+  for (const auto& [set, wanted] : TRY(elements_of(state))) {
+    const std::vector<Element> there = TRY(list_elements(host_table(), set));
+    for (const Element& e : wanted) {
+      if (std::find(there.begin(), there.end(), e) == there.end()) return false;
+    }
+  }
   if (TRY(table_state(sender_table())) == TableState::kBroken) return false;
   return TRY(missing_foreign_accepts()) == 0;
 }

@@ -37,6 +37,8 @@ struct NetworkSpec {
   int mtu = 1500;
   // The bridge was there before: it stays when the network goes, and its settings are the user's.
   bool bridge_by_user = false;
+
+  bool operator==(const NetworkSpec&) const = default;
 };
 
 std::string bridge_name(const std::string& network_id);  // "stk-" and ten hex digits: fits IFNAMSIZ
@@ -66,12 +68,14 @@ struct FirewallState {
   std::vector<NetworkSpec> networks;
   std::vector<PublishedContainer> published;
   std::vector<Sender> senders;
+  bool operator==(const FirewallState&) const = default;
 };
 Status restore_firewall(const FirewallState& state);
 
-// Whether our table is there, complete, and traffic of ours passes foreign FORWARD chains with
-// policy drop. ~0.3 ms.
-Result<bool> firewall_intact();
+// Whether our table is there, complete, with all that belongs to `state` (who adds to a table that
+// somebody took away makes a new one, which has nothing else), and traffic of ours passes foreign
+// FORWARD chains with policy drop. ~0.3 ms.
+Result<bool> firewall_intact(const FirewallState& state = {});
 
 // A non-blocking netlink socket that becomes readable whenever somebody changes nftables rules.
 // After readability call drain_firewall_events(): true means "changed by somebody else, check

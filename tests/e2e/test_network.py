@@ -392,6 +392,17 @@ class NetworkLife(NetworkApi):
                 self.expect(204, "DELETE", "/networks/a")
         self.assertEqual([name for name in links() if name.startswith("stk-")], [])
 
+    def test_networks_that_are_made_while_the_firewall_is_restored(self):
+        self.network("first")
+        for round in range(6):
+            subprocess.run(["nft", "delete", "table", "inet", "stack"], check=True)
+            # The engine looks after 200 ms; what is made around that moment is in the new table too.
+            for number in range(12):
+                subnet = f"10.24{round}.{number}.0/24"
+                self.network(f"n{round}-{number}", IPAM={"Config": [{"Subnet": subnet}]})
+            made = len([name for name in links() if name.startswith("stk-")])
+            eventually(lambda: self.guarded() == made, 5, f"{made} bridges are guarded")
+
     def test_a_bridge_of_the_user_is_used_and_left(self):
         subprocess.run(["ip", "link", "add", "br0", "type", "bridge"], check=True)
         self.addCleanup(subprocess.run, ["ip", "link", "del", "br0"], stderr=subprocess.DEVNULL)

@@ -98,6 +98,17 @@ TEST_F(FirewallTest, DropThatCameLaterIsNoticedAndRepaired) {
   expect_traffic(true);
 }
 
+TEST_F(FirewallTest, ATableMadeAnewByAnotherNetworkIsNotWhole) {
+  start();
+  EXPECT_TRUE(firewall_intact({{net}, {{"c", {web}}}, {}}).value());
+  flush_ruleset();
+  const NetworkSpec other = network("b2", "172.30.1.0/24", "172.30.1.1");
+  ASSERT_OK(ensure_network(other));
+  EXPECT_TRUE(firewall_intact({{other}, {}, {}}).value());
+  EXPECT_FALSE(firewall_intact({{other, net}, {}, {}}).value());
+  EXPECT_FALSE(firewall_intact({{other}, {{"c", {web}}}, {}}).value());
+}
+
 TEST_F(FirewallTest, FlushedRulesComeBack) {
   start();
   expect_traffic(true);
