@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "engine/container_endpoints.h"
 #include "engine/containers_impl.h"
 #include "engine/model_json.h"
 #include "engine/networks.h"
@@ -45,15 +46,13 @@ void Containers::Impl::adopt(Entry* entry) {
     if (!c.started_at) c.started_at = services.clock.wall();
     entry->started = services.clock.now() - age_of(running->init);
     entry->shim_pidfd = std::move(running->shim_pidfd);
-    entry->exit_watch = services.loop.on_readable(
-        entry->shim_pidfd.get(),
-        [this, id, generation = entry->generation] { on_shim_exit(id, generation); });
+    watch_exit(entry);
     for (const auto& endpoint : c.endpoints) services.networks->retain(endpoint);
     if (!c.endpoints.empty() || c.config.network_mode == "none") {
       auto netns = netd::namespace_of(c.pid);
       if (netns.ok()) {
         register_names(entry, std::move(netns).value(), [](const Status&) {});
-        const auto ports = published_ports(*entry);
+        const auto ports = published_ports(c);
         if (!ports.empty()) services.netd.set_published(id, ports);
       }
     }
@@ -67,9 +66,10 @@ void Containers::Impl::adopt(Entry* entry) {
   const bool removing = c.status == RunState::kRemoving;
   if (!was_live && !left_over) {
     if (removing) finish_removal(entry);
-    const bool holds =
-        !c.ports.empty() || std::any_of(c.endpoints.begin(), c.endpoints.end(),
-                                        [](const Endpoint& e) { return !e.ipv4.empty(); });
+    const bool holds = !c.ports.empty() ||
+                       std::any_of(c.endpoints.begin(), c.endpoints.end(), [](const Endpoint& e) {
+                         return !e.ipv4.empty() || !e.ipv6.empty();
+                       });
     if (holds) {  // given out for a start that never came
       release(entry);
       save(*entry);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/container_endpoints.h"
 #include "engine/containers_impl.h"
 #include "engine/tcp_sockets.h"
 #include "netd/client.h"
@@ -66,14 +67,14 @@ void Containers::take_over(const std::string& id, const std::string& from, Done<
   std::vector<AssignedPort> ports;
   std::vector<netd::PublishedPort> before;
   if (giver != nullptr) {
-    before = impl_->published_ports(*giver);
+    before = published_ports(giver->c);
     ports = std::exchange(giver->c.ports, {});
   }
   if (Status assigned = impl_->assign_ports(heir, ports); !assigned.ok()) {
     if (giver != nullptr) giver->c.ports = std::move(ports);
     return done(std::move(assigned).error());
   }
-  const auto after = impl_->published_ports(*heir);
+  const auto after = published_ports(heir->c);
   const std::string giver_id = giver != nullptr ? giver->c.id : std::string();
   const std::string heir_id = heir->c.id;
   const auto give_back = [this, heir_id, giver_id, ports, done](Error error) {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "engine/container_config.h"
+#include "engine/container_endpoints.h"
 #include "engine/container_start.h"
 #include "engine/containers_impl.h"
 #include "engine/networks.h"
@@ -139,15 +140,18 @@ void Containers::Impl::begin_running(Entry* entry, runtime::RunningContainer run
   c.started_at = services.clock.wall();
   entry->started = services.clock.now();
   entry->shim_pidfd = std::move(running.shim_pidfd);
-  const std::string id = c.id;
-  entry->exit_watch = services.loop.on_readable(
-      entry->shim_pidfd.get(),
-      [this, id, generation = entry->generation] { on_shim_exit(id, generation); });
+  watch_exit(entry);
   save(*entry);
   publish_attachments(*entry, true);
   refresh_links(*entry);
   start_health(entry, false);
   publish(*entry, "start");
+}
+
+void Containers::Impl::watch_exit(Entry* entry) {
+  entry->exit_watch = services.loop.on_readable(
+      entry->shim_pidfd.get(),
+      [this, id = entry->c.id, generation = entry->generation] { on_shim_exit(id, generation); });
 }
 
 // The networks and volumes that a container begins or ceases to use.
@@ -207,7 +211,7 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
   Container& c = entry->c;
   stop_health(entry);
   entry->kill_timer.cancel();
-  const auto ports = published_ports(*entry);
+  const auto ports = published_ports(c);
   forget_senders_of(c);
   entry->ending = true;
   c.exit_code = exit_code;

@@ -1,9 +1,10 @@
-// A container's place in its networks: published ports, names, connect and disconnect.
+// A container's place in its networks: published ports, names, lost interfaces.
 
 #include <algorithm>
 
 #include "base/files.h"
 #include "base/log.h"
+#include "engine/container_endpoints.h"
 #include "engine/container_links.h"
 #include "engine/container_start.h"
 #include "engine/containers_impl.h"
@@ -18,8 +19,6 @@ namespace stack::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kForgetAfter{200};
-constexpr int kEphemeralFirst = 32768;
-constexpr int kEphemeralLast = 60999;
 
 bool overlaps(const std::string& a, const std::string& b) {
   const auto any = [](const std::string& ip) {
@@ -31,6 +30,8 @@ bool overlaps(const std::string& a, const std::string& b) {
 struct PortRange {
   int first = 0, last = 0;
 };
+constexpr PortRange kEphemeral{32768, 60999};
+
 Result<PortRange> parse_range(const std::string& text) {
   PortRange range;
   char* end = nullptr;
@@ -40,6 +41,16 @@ Result<PortRange> parse_range(const std::string& text) {
     return Error::invalid("invalid port specification: \"" + text + "\"");
   }
   return range;
+}
+
+// The first at or after `start` that neither a container (`used`) nor a process of the host has.
+Result<int> free_port(const PortRange& range, int start, const PortBinding& binding,
+                      std::set<int> used) {
+  for (;;) {
+    const int port = TRY(netd::next_free_port(range.first, range.last, start, used));
+    if (!netd::port_in_use(binding.host_ip, port, binding.protocol)) return port;
+    used.insert(port);
+  }
 }
 
 }  // namespace
@@ -59,8 +70,9 @@ Status Containers::Impl::assign_ports(Entry* entry, const std::vector<AssignedPo
       if (!named) wanted.push_back({port, protocol, "", ""});
     }
   }
-  if (c.endpoints.empty())
-    return ok_status();  // host or another container's network: nothing to publish
+  // The host's or another container's network, or internal ones alone: nothing to publish.
+  if (gateway_endpoint(c, false) == nullptr && gateway_endpoint(c, true) == nullptr)
+    return ok_status();
   for (const auto& binding : wanted) {
     std::set<int> used;
     for (const auto& [id, other] : entries) {
@@ -79,15 +91,11 @@ Status Containers::Impl::assign_ports(Entry* entry, const std::vector<AssignedPo
     if (inherited != heir_of.end() && used.count(inherited->host_port) == 0) {
       host_port = inherited->host_port;
     } else if (range.first == 0) {
-      int& next = next_ephemeral.try_emplace(binding.protocol, kEphemeralFirst).first->second;
-      for (;;) {
-        host_port = TRY(netd::next_free_port(kEphemeralFirst, kEphemeralLast, next, used));
-        next = host_port == kEphemeralLast ? kEphemeralFirst : host_port + 1;
-        if (netd::check_port_free(binding.host_ip, host_port, binding.protocol).ok()) break;
-        used.insert(host_port);
-      }
+      int& next = next_ephemeral.try_emplace(binding.protocol, kEphemeral.first).first->second;
+      host_port = TRY(free_port(kEphemeral, next, binding, std::move(used)));
+      next = host_port == kEphemeral.last ? kEphemeral.first : host_port + 1;
     } else if (range.first != range.last) {
-      host_port = TRY(netd::next_free_port(range.first, range.last, range.first, used));
+      host_port = TRY(free_port(range, range.first, binding, std::move(used)));
     } else {
       host_port = range.first;
       if (used.count(host_port) != 0) {
@@ -111,44 +119,11 @@ Status Containers::Impl::assign_ports(Entry* entry, const std::vector<AssignedPo
   return ok_status();
 }
 
-std::vector<netd::PublishedPort> Containers::Impl::published_ports(const Entry& entry) const {
-  std::vector<netd::PublishedPort> out;
-  const auto& ports = entry.c.ports;
-  if (entry.c.endpoints.empty()) return out;
-  // Published on the endpoint that has the default route: the first with a gateway.
-  const auto endpoint = std::find_if(entry.c.endpoints.begin(), entry.c.endpoints.end(),
-                                     [](const Endpoint& e) { return !e.gateway4.empty(); });
-  if (endpoint == entry.c.endpoints.end())
-    return out;  // internal networks only: not reachable from outside
-  const auto network = services.networks->find(endpoint->network_id);
-  if (!network.ok()) return out;
-  const auto has = [&](const AssignedPort& port, const char* ip) {
-    return std::any_of(ports.begin(), ports.end(), [&](const AssignedPort& p) {
-      return p.host_ip == ip && p.host_port == port.host_port &&
-             p.container_port == port.container_port && p.protocol == port.protocol;
-    });
-  };
-  for (const auto& port : ports) {
-    const bool both = has(port, "0.0.0.0") && has(port, "::");
-    if (both && port.host_ip == "::") continue;
-    netd::PublishedPort published;
-    published.host_ip = both ? std::string() : port.host_ip;
-    published.host_port = port.host_port;
-    published.container_port = port.container_port;
-    published.protocol = port.protocol;
-    published.container_ipv4 = endpoint->ipv4;
-    published.container_ipv6 = endpoint->ipv6;
-    published.bridge = (*network)->bridge;
-    out.push_back(std::move(published));
-  }
-  return out;
-}
-
 std::vector<netd::PublishedContainer> Containers::published() const {
   std::vector<netd::PublishedContainer> out;
   for (const auto& [id, entry] : impl_->entries) {
     if (entry->ending) continue;
-    auto ports = impl_->published_ports(*entry);
+    auto ports = published_ports(entry->c);
     if (!ports.empty()) out.push_back({id, std::move(ports)});
   }
   return out;
@@ -237,153 +212,28 @@ void Containers::interface_lost(const std::string& host_veth) {
       continue;
     entry->interface_timer = impl_->services.loop.after(
         std::chrono::milliseconds(100), [this, id = id, generation = entry->generation] {
-          Entry* same = impl_->get(id);
-          if (same != nullptr && same->generation == generation && is_up(same->c.status))
-            impl_->restore_interfaces(same);
+          impl_->enqueue(id, [this, id, generation](Entry::Finished finished) {
+            Entry* same = impl_->get(id);
+            if (same->generation != generation || !is_up(same->c.status)) return finished();
+            impl_->restore_interfaces(same, std::move(finished));
+          });
         });
   }
 }
 
-void Containers::Impl::restore_interfaces(Entry* entry) {
-  auto job = std::make_shared<StartJob>();
-  job->container = entry->c;
-  for (const auto& endpoint : entry->c.endpoints) {
-    const auto network = services.networks->find(endpoint.network_id);
-    if (!network.ok()) return;
-    job->networks.push_back(Networks::spec_of(**network));
-  }
-  services.pool.run([job] { return engine::restore_interfaces(*job); },
-                    [this, name = entry->c.name](Status restored) {
+void Containers::Impl::restore_interfaces(Entry* entry, Entry::Finished finished) {
+  const auto job = network_job(entry->c);
+  if (!job.ok()) return finished();
+  services.pool.run([job = *job] { return make_missing_interfaces(*job); },
+                    [name = entry->c.name, finished = std::move(finished)](Result<Fd> restored) {
                       if (restored.ok()) {
                         log_info("container {}: a lost interface was made again", name);
                       } else {
                         log_warning("container {}: making a lost interface again: {}", name,
                                     restored.error().to_string());
                       }
+                      finished();
                     });
-}
-
-void Containers::connect(const std::string& name_or_id, const std::string& network_id,
-                         EndpointConfig config, Done<Unit> done) {
-  auto found = impl_->find(name_or_id);
-  if (!found.ok()) return done(std::move(found).error());
-  auto network = impl_->services.networks->find(network_id);
-  if (!network.ok()) return done(std::move(network).error());
-  Entry* entry = *found;
-  if (Status fits = check_connectable(entry->c, **network); !fits.ok())
-    return done(std::move(fits).error());
-  for (const auto& endpoint : entry->c.endpoints) {
-    if (endpoint.network_id == (*network)->id) {
-      return done(Error::conflict("endpoint with name " + entry->c.name +
-                                  " already exists in network " + endpoint.network_name));
-    }
-  }
-  Endpoint endpoint;
-  endpoint.id = random_hex(64);
-  endpoint.network_id = (*network)->id;
-  endpoint.network_name = (*network)->config.name;
-  endpoint.config = std::move(config);
-  int index = 0;
-  const auto taken = [&](const std::string& name) {
-    return std::any_of(entry->c.endpoints.begin(), entry->c.endpoints.end(),
-                       [&](const Endpoint& e) { return e.interface == name; });
-  };
-  while (taken("eth" + std::to_string(index))) ++index;
-  endpoint.interface = "eth" + std::to_string(index);
-  entry->c.config.networks[endpoint.network_name] = endpoint.config;
-  if (!is_up(entry->c.status)) {
-    entry->c.endpoints.push_back(std::move(endpoint));
-    impl_->save(*entry);
-    return done(Unit{});
-  }
-  Status assigned = impl_->services.networks->assign(**network, &endpoint);
-  if (!assigned.ok()) return done(std::move(assigned).error());
-  endpoint.host_veth = netd::veth_name(random_hex(64), index);
-  netd::EndpointSpec spec = endpoint_spec(endpoint, Networks::spec_of(**network));
-  spec.default_route4 = std::none_of(entry->c.endpoints.begin(), entry->c.endpoints.end(),
-                                     [](const Endpoint& e) { return !e.gateway4.empty(); });
-  const bool first = entry->c.endpoints.empty();
-  const std::string id = entry->c.id;
-  entry->c.endpoints.push_back(std::move(endpoint));
-  impl_->services.pool.run(
-      [spec, pid = entry->c.pid, first, senders = senders_of(entry->c)]() -> Status {
-        const Fd netns = TRY(netd::namespace_of(pid));
-        TRY(netd::guard_senders(senders));
-        return netd::attach_endpoints(netns.get(), {spec}, first);
-      },
-      [this, id, done = std::move(done)](Status attached) {
-        Entry* same = impl_->get(id);
-        if (same == nullptr) return done(Error::not_found("No such container: " + id));
-        if (!attached.ok()) {
-          impl_->services.networks->release(same->c.endpoints.back());
-          same->c.endpoints.pop_back();
-          return done(std::move(attached).error());
-        }
-        impl_->save(*same);
-        auto netns = netd::namespace_of(same->c.pid);
-        impl_->register_names(same, netns.ok() ? std::move(netns).value() : Fd(),
-                              [done](Status known) {
-                                if (known.ok()) return done(Unit{});
-                                done(std::move(known).error());
-                              });
-      });
-}
-
-void Containers::disconnect(const std::string& name_or_id, const std::string& network_id,
-                            bool force, Done<Unit> done) {
-  (void)force;
-  auto found = impl_->find(name_or_id);
-  if (!found.ok()) return done(std::move(found).error());
-  auto network = impl_->services.networks->find(network_id);
-  if (!network.ok()) return done(std::move(network).error());
-  Entry* entry = *found;
-  const auto it = std::find_if(entry->c.endpoints.begin(), entry->c.endpoints.end(),
-                               [&](const Endpoint& e) { return e.network_id == (*network)->id; });
-  if (it == entry->c.endpoints.end()) {
-    return done(Error::conflict("container " + entry->c.id + " is not connected to network " +
-                                (*network)->config.name));
-  }
-  const Endpoint endpoint = *it;
-  std::vector<netd::Sender> senders = senders_of(entry->c);
-  std::erase_if(senders, [&](const netd::Sender& s) { return s.veth != endpoint.host_veth; });
-  const auto before = impl_->published_ports(*entry);
-  entry->c.endpoints.erase(it);
-  entry->c.config.networks.erase(endpoint.network_name);
-  const auto after = impl_->published_ports(*entry);
-  if (after.empty()) entry->c.ports.clear();
-  impl_->save(*entry);
-  if (!is_up(entry->c.status)) {
-    impl_->services.networks->release(endpoint);
-    return done(Unit{});
-  }
-  impl_->register_names(entry, Fd(), [](const Status&) {});
-  netd::EndpointSpec spec;
-  spec.network_id = endpoint.network_id;
-  spec.interface = endpoint.interface;
-  spec.host_veth = endpoint.host_veth;
-  const std::string id = entry->c.id;
-  impl_->services.pool.run(
-      [spec, senders, before, after, id, pid = entry->c.pid]() -> Status {
-        // First what leads to the address: it may soon be another container's.
-        if (before != after) {
-          TRY(netd::unpublish(id, before));
-          if (!after.empty()) TRY(netd::publish(id, after));
-        }
-        const Fd netns = TRY(netd::namespace_of(pid));
-        TRY(netd::detach_endpoint(netns.get(), spec));
-        return netd::forget_senders(senders);
-      },
-      [this, id, before, after, endpoint, done = std::move(done)](Status detached) {
-        impl_->services.networks->release(endpoint);
-        const auto answer = [done, detached](Status withdrawn) {
-          if (!detached.ok()) return done(detached.error());
-          if (!withdrawn.ok()) return done(std::move(withdrawn).error());
-          done(Unit{});
-        };
-        const bool moved = before != after && impl_->get(id) != nullptr;
-        if (!moved) return answer(ok_status());
-        impl_->services.netd.set_published(id, after, answer);
-      });
 }
 
 }  // namespace stack::engine

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "engine/container_endpoints.h"
 #include "engine/container_links.h"
 #include "engine/container_start.h"
 #include "engine/containers_impl.h"
@@ -119,10 +120,8 @@ Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
       bridge.ok() && !(*bridge)->config.ipam.empty()) {
     job->host_gateway = (*bridge)->config.ipam.front().gateway;
   }
-  for (const auto& endpoint : c.endpoints) {
-    if (!endpoint.gateway4.empty()) job->host_gateway = endpoint.gateway4;
-  }
-  job->ports = published_ports(*entry);
+  if (const Endpoint* way = gateway_endpoint(c, false)) job->host_gateway = way->gateway4;
+  job->ports = published_ports(c);
   job->container = c;
   for (const auto& [target, alias, address] : linked(c)) {
     job->link_hosts.push_back(link_host_line(*target, alias, address));

@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "engine/container_config.h"
+#include "engine/container_endpoints.h"
 #include "engine/volume_mount.h"
 #include "images/copy.h"
 #include "images/overlay.h"
@@ -246,76 +247,56 @@ Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const Sta
   return runtime.start(request);
 }
 
-std::vector<netd::EndpointSpec> endpoint_specs(const StartJob& job) {
-  std::vector<netd::EndpointSpec> specs;
-  for (std::size_t i = 0; i < job.container.endpoints.size(); ++i) {
-    specs.push_back(endpoint_spec(job.container.endpoints[i], job.networks[i]));
-  }
-  // One default route: the highest gw_priority, then the first by name; internal networks have no
-  // gateway.
-  const auto choose = [&](bool v6) {
-    int best = -1;
-    for (std::size_t i = 0; i < specs.size(); ++i) {
-      if ((v6 ? specs[i].gateway6 : specs[i].gateway4).empty()) continue;
-      if (best < 0 ||
-          job.container.endpoints[i].config.gateway_priority >
-              job.container.endpoints[static_cast<std::size_t>(best)].config.gateway_priority) {
-        best = static_cast<int>(i);
-      }
-    }
-    if (best >= 0)
-      (v6 ? specs[static_cast<std::size_t>(best)].default_route6
-          : specs[static_cast<std::size_t>(best)].default_route4) = true;
-  };
-  choose(false);
-  choose(true);
-  return specs;
-}
-
-}  // namespace
-
-netd::EndpointSpec endpoint_spec(const Endpoint& endpoint, const netd::NetworkSpec& network) {
-  netd::EndpointSpec spec;
-  spec.network_id = endpoint.network_id;
-  spec.bridge = network.bridge;
-  spec.interface = endpoint.interface;
-  if (!endpoint.ipv4.empty()) spec.ipv4 = endpoint.ipv4 + "/" + std::to_string(endpoint.prefix4);
-  if (!endpoint.ipv6.empty()) spec.ipv6 = endpoint.ipv6 + "/" + std::to_string(endpoint.prefix6);
-  for (const auto& address : endpoint.config.link_local_ips)
-    spec.link_local.push_back(address + (address.find(':') == address.npos ? "/16" : "/64"));
-  spec.gateway4 = endpoint.gateway4;
-  spec.gateway6 = endpoint.gateway6;
-  spec.mac = endpoint.mac;
-  spec.host_veth = endpoint.host_veth;
-  spec.mtu = network.mtu;
-  return spec;
-}
-
-Status restore_interfaces(const StartJob& job) {
-  std::vector<netd::EndpointSpec> lost = endpoint_specs(job);
-  std::erase_if(lost, [](const netd::EndpointSpec& spec) {
-    return ::if_nametoindex(spec.host_veth.c_str()) != 0;
-  });
-  if (lost.empty()) return ok_status();
-  const Fd netns = TRY(netd::namespace_of(job.container.pid));
-  for (const auto& network : job.networks) TRY(netd::ensure_network(network));
-  return netd::attach_endpoints(netns.get(), lost, false);
-}
-
-Result<Fd> prepare_network(const StartJob& job) {
-  if (!has_own_network(job.container) || job.network_pid > 0) return Fd();
-  Fd netns = TRY_WHILE(netd::create_namespace(), "creating a network namespace");
-  const std::vector<netd::EndpointSpec> specs = endpoint_specs(job);
+Status ensure_networks(const StartJob& job) {
   for (const auto& network : job.networks) {
     if (job.bridge_gate != nullptr) {
       const std::lock_guard lock(job.bridge_gate->mutex);
       TRY(netd::ensure_network(network));
-    } else if (!exists("/sys/class/net/" + network.bridge)) {
+    } else if (::if_nametoindex(network.bridge.c_str()) == 0) {
       // Bridges of user networks were made with the network; this heals one that somebody took
       // away.
       TRY(netd::ensure_network(network));
     }
   }
+  return ok_status();
+}
+
+}  // namespace
+
+Result<Fd> make_missing_interfaces(const StartJob& job) {
+  std::vector<netd::EndpointSpec> missing = endpoint_specs(job.container, job.networks);
+  std::erase_if(missing, [](const netd::EndpointSpec& spec) {
+    return ::if_nametoindex(spec.host_veth.c_str()) != 0;
+  });
+  Fd netns = TRY(netd::namespace_of(job.container.pid));
+  if (missing.empty()) return netns;
+  TRY(ensure_networks(job));
+  TRY(netd::guard_senders(senders_of(job.container)));
+  TRY(netd::attach_endpoints(netns.get(), missing, job.resolver));
+  return netns;
+}
+
+Status take_interface(const StartJob& left, const Endpoint& gone, bool was_gateway) {
+  const auto detach = [&]() -> Status {
+    TRY(netd::detach_endpoint(gone.host_veth));
+    if (!was_gateway) return ok_status();
+    const Fd netns = TRY(netd::namespace_of(left.container.pid));
+    return netd::set_default_routes(netns.get(), endpoint_specs(left.container, left.networks));
+  };
+  Status detached = detach();
+  if (!detached.ok() && detached.error().os_errno == ENOENT)
+    detached = ok_status();  // the container has ended, and its routes with it
+  Container alone = left.container;
+  alone.endpoints = {gone};
+  Status forgotten = netd::forget_senders(senders_of(alone));
+  return detached.ok() ? std::move(forgotten) : std::move(detached);
+}
+
+Result<Fd> prepare_network(const StartJob& job) {
+  if (!has_own_network(job.container) || job.network_pid > 0) return Fd();
+  Fd netns = TRY_WHILE(netd::create_namespace(), "creating a network namespace");
+  TRY(ensure_networks(job));
+  const auto specs = endpoint_specs(job.container, job.networks);
   if (!specs.empty())
     TRY_WHILE(netd::attach_endpoints(netns.get(), specs, job.resolver),
               "setting up container networking");

@@ -47,13 +47,14 @@ struct StartJob {
   std::vector<Client> clients;  // attached before the program starts
 };
 
-// What the kernel is to make of an endpoint that has its addresses; no default route yet.
-netd::EndpointSpec endpoint_spec(const Endpoint& endpoint, const netd::NetworkSpec& network);
 // A network namespace with all interfaces; empty when the container brings none of its own (host,
 // container:ID).
 Result<Fd> prepare_network(const StartJob& job);
-// Makes those interfaces of a running container again that are gone from the host.
-Status restore_interfaces(const StartJob& job);
+// Makes those interfaces of a running container that are not on the host: lost ones, and the one of
+// a network that it is being connected to. Returns its namespace.
+Result<Fd> make_missing_interfaces(const StartJob& job);
+// Takes the interface of `gone` from a running container, to which the others are left.
+Status take_interface(const StartJob& left, const Endpoint& gone, bool was_gateway);
 // Its interfaces on bridges, each held to its own addresses; none for a container that may configure
 // interfaces (CAP_NET_ADMIN) and so has virtual addresses or networks of its own at will.
 std::vector<netd::Sender> senders_of(const Container& container);

@@ -116,8 +116,7 @@ class Containers {
   void wait(const std::string& id, WaitCondition condition, Done<WaitResult> done);
   void connect(const std::string& id, const std::string& network_id, EndpointConfig config,
                Done<Unit> done);
-  void disconnect(const std::string& id, const std::string& network_id, bool force,
-                  Done<Unit> done);
+  void disconnect(const std::string& id, const std::string& network_id, Done<Unit> done);
 
   // Full id, name (with or without slash) or unique id prefix. kNotFound: "No such container: x".
   Result<const Container*> find(const std::string& name_or_id) const;

@@ -1,8 +1,8 @@
 // Inside of Containers, shared by its files: containers.cc (records, find, remove),
 // container_create.cc, container_operations.cc (what a client asks for), container_life.cc (start,
 // end, restart policy), container_adopt.cc (after a restart of the engine), container_update.cc,
-// container_network.cc, container_health.cc (probes), container_exec.cc (exec, attach, root file
-// system).
+// container_network.cc, container_connect.cc (after it was made), container_health.cc (probes),
+// container_exec.cc (exec, attach, root file system).
 //
 // Each container has a queue of operations; one runs at a time and calls its `finished` when the
 // next may begin. An exit that nobody asked for is an operation too.
@@ -149,13 +149,13 @@ struct Containers::Impl {
   void unmount_unused_volumes(const Container& ended);
   void remove_after_failed_start(const Entry& entry);
   void publish_attachments(const Entry& entry, bool begins);
-  void restore_interfaces(Entry* entry);
   // start() once its turn has come; `standby`: see Containers::start_standby().
   void start_in_turn(const std::string& name_or_id, bool standby, Done<Unit> done);
   void begin_running(Entry* entry, runtime::RunningContainer running);
   // container_operations.cc
   void change_freeze(const std::string& name_or_id, RunState to, Done<Unit> done);
   void thaw(const std::string& id);
+  void watch_exit(Entry* entry);  // what has ended already is told at once
   void on_shim_exit(const std::string& id, std::uint64_t generation);
   void ended(Entry* entry, int exit_code, bool oom_killed, WallTime finished, Entry::Finished then);
   // `ran`: from the start to the end of the run that is over, by a clock that does not jump.
@@ -168,6 +168,18 @@ struct Containers::Impl {
   void finish_removal(Entry* entry);
   bool adopt_after_boot(Entry* entry);
   void register_names(Entry* entry, Fd netns, std::function<void(Status)> done);
+  void restore_interfaces(Entry* entry, Entry::Finished finished);
+
+  // container_connect.cc
+  void connect(Entry* entry, const std::string& network_id, EndpointConfig config, Done<Unit> done);
+  void disconnect(Entry* entry, const std::string& network_id, Done<Unit> done);
+  // What work on the interfaces of a container needs to know.
+  Result<std::shared_ptr<StartJob>> network_job(const Container& c) const;
+  void forget_endpoint(Entry* entry, const Endpoint& endpoint);
+  // Host ports of a running container change where they lead; on an error they stay where they were.
+  void move_ports(const std::string& id, std::vector<netd::PublishedPort> before,
+                  std::vector<netd::PublishedPort> after, std::function<void(Status)> done);
+
   struct LinkedTo {
     const Container* target;
     std::string alias, address;
@@ -181,7 +193,6 @@ struct Containers::Impl {
   static bool on_default_network(const Container& c);
   // Ephemeral host ports that `heir_of` names stay the same.
   Status assign_ports(Entry* entry, const std::vector<AssignedPort>& heir_of = {});
-  std::vector<netd::PublishedPort> published_ports(const Entry& entry) const;
   void release(Entry* entry);
   // Later, many at once: taking one out of the firewall costs milliseconds in which no other change
   // of it is made. The names of interfaces do not come again, so what is left for a moment is of no

@@ -26,8 +26,9 @@ FirewallGuard::FirewallGuard(Services& services) : services_(services) {
 void FirewallGuard::changed() {
   if (restoring_) return;
   settle_ = services_.loop.after(std::chrono::milliseconds(200), [this] {
-    if (services_.networks->live_specs().empty()) return;
-    services_.pool.run([] { return netd::firewall_intact(); },
+    auto state = wanted();
+    if (state.networks.empty()) return;
+    services_.pool.run([state = std::move(state)] { return netd::firewall_intact(state); },
                        [this](Result<bool> intact) {
                          if (intact.ok() && !*intact) restore();
                        });
@@ -62,29 +63,21 @@ void FirewallGuard::restore() {
   auto state = wanted();
   if (state.networks.empty()) return;
   restoring_ = true;
-  services_.pool.run(
-      [state] { return make_whole(state); },
-      [this, state](Status restored) {
-        restoring_ = false;
-        if (!restored.ok()) log_error("restoring the firewall: {}", restored.error().to_string());
-        // Containers that came or went meanwhile met the table we replaced.
-        const auto now = wanted();
-        const bool same = now.published == state.published && now.senders == state.senders &&
-                          std::all_of(now.networks.begin(), now.networks.end(), [&](const auto& n) {
-                            return std::any_of(state.networks.begin(), state.networks.end(),
-                                               [&](const auto& old) { return old.id == n.id; });
-                          });
-        if (restored.ok() && !same) return restore();
-        // A network that was removed meanwhile may have been made again by us.
-        for (const auto& network : state.networks) {
-          if (services_.networks->find(network.id).ok()) continue;
-          services_.pool.run([network] { return netd::remove_network(network); },
-                             [](Status removed) {
-                               if (!removed.ok())
-                                 log_error("removing a network: {}", removed.error().to_string());
-                             });
-        }
-      });
+  services_.pool.run([state] { return make_whole(state); },
+                     [this, state](Status restored) {
+                       restoring_ = false;
+                       if (!restored.ok())
+                         log_error("restoring the firewall: {}", restored.error().to_string());
+                       const auto now = wanted();
+                       // A network that is going or gone may have been made again by us.
+                       for (const auto& network : state.networks) {
+                         const auto& live = now.networks;
+                         if (std::find(live.begin(), live.end(), network) == live.end())
+                           services_.networks->withdraw(network);
+                       }
+                       // What came or went meanwhile met the table we replaced.
+                       if (restored.ok() && now != state) restore();
+                     });
 }
 
 }  // namespace stack::engine

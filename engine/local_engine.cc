@@ -144,7 +144,7 @@ struct Perform {
   }
 
   void operator()(const scheduler::DisconnectNetwork& op) {
-    services.containers->disconnect(op.container.id, op.name, true, ends(std::move(done)));
+    services.containers->disconnect(op.container.id, op.name, ends(std::move(done)));
   }
 
   void operator()(const scheduler::CreateVolume& op) {

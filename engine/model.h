@@ -241,7 +241,8 @@ struct Network {
   NetworkConfig config;  // ipam filled in
   WallTime created;
   std::string bridge;
-  bool predefined = false;  // bridge, host, none
+  bool bridge_by_user = false;  // was there before the network, and stays when it goes
+  bool predefined = false;      // bridge, host, none
 };
 
 struct Volume {

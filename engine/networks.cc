@@ -1,7 +1,5 @@
 #include "engine/networks.h"
 
-#include <net/if.h>
-
 #include <algorithm>
 
 #include "base/files.h"
@@ -110,6 +108,7 @@ netd::NetworkSpec Networks::spec_of(const Network& network) {
   spec.id = network.id;
   spec.name = network.config.name;
   spec.bridge = network.bridge;
+  spec.bridge_by_user = network.bridge_by_user;
   spec.internal = network.config.internal;
   spec.masquerade = option(network, "com.docker.network.bridge.enable_ip_masquerade", true);
   spec.icc = option(network, "com.docker.network.bridge.enable_icc", true);
@@ -129,6 +128,8 @@ std::vector<netd::NetworkSpec> Networks::live_specs() const {
     if (network.bridge.empty()) continue;
     const auto taken = taken_.find(id);
     if (network.predefined && (taken == taken_.end() || taken->second.empty())) continue;
+    const auto change = unsettled_.find(id);
+    if (change != unsettled_.end() && change->second == Change::kRemoving) continue;
     specs.push_back(spec_of(network));
   }
   return specs;
@@ -174,66 +175,80 @@ Status Networks::check_new(NetworkConfig& config) const {
   return ok_status();
 }
 
+Status Networks::check_bridge(const Network& network) const {
+  for (const auto& [id, other] : networks_) {
+    if (other.bridge != network.bridge) continue;
+    return Error::conflict("cannot create network " + network.id + " (" + network.bridge +
+                           "): conflicts with network " + id + " (" + other.bridge +
+                           "): networks have same bridge name");
+  }
+  return ok_status();
+}
+
 void Networks::create(NetworkConfig config, Done<std::string> done) {
   if (Status fits = check_new(config); !fits.ok()) return done(std::move(fits).error());
+  struct Host {
+    std::vector<std::string> subnets;
+    bool has_bridge = false;
+  };
+  Network network;
+  network.id = random_hex(64);
+  network.config = std::move(config);
+  network.created = services_.clock.wall();
+  network.bridge = netd::bridge_name(network.id);
+  if (const auto it = network.config.options.find("com.docker.network.bridge.name");
+      it != network.config.options.end()) {
+    network.bridge = it->second;
+  }
+  const std::string bridge = network.bridge;
   services_.pool.run(
-      [] { return netd::host_subnets(); },
-      [this, config = std::move(config),
-       done = std::move(done)](Result<std::vector<std::string>> routes) mutable {
-        if (!routes.ok()) return done(std::move(routes).error());
-        if (const auto existing = find(config.name);
-            existing.ok() && (*existing)->config.name == config.name) {
-          return done(Error::conflict("network with name " + config.name + " already exists"));
-        }
-        Network network;
-        network.id = random_hex(64);
-        network.config = std::move(config);
-        network.created = services_.clock.wall();
-        network.bridge = netd::bridge_name(network.id);
-        if (const auto it = network.config.options.find("com.docker.network.bridge.name");
-            it != network.config.options.end()) {
-          network.bridge = it->second;
-          // We would take it over now, and remove it with the network.
-          if (::if_nametoindex(network.bridge.c_str()) != 0)
-            return done(Error::conflict("the interface " + network.bridge + " exists already")
-                            .fix("Choose another com.docker.network.bridge.name."));
-        }
-        const Status filled = fill_ipam(&network, *routes);
+      [bridge]() -> Result<Host> {
+        const bool has_bridge = TRY(netd::find_bridge(bridge));
+        return Host{TRY(netd::host_subnets()), has_bridge};
+      },
+      [this, network = std::move(network), done = std::move(done)](Result<Host> host) mutable {
+        if (!host.ok()) return done(std::move(host).error());
+        // Another one may have been made meanwhile.
+        if (Status fits = check_new(network.config); !fits.ok())
+          return done(std::move(fits).error());
+        if (Status fits = check_bridge(network); !fits.ok()) return done(std::move(fits).error());
+        network.bridge_by_user = host->has_bridge;
+        const Status filled = fill_ipam(&network, host->subnets);
         if (!filled.ok()) {
           const bool malformed = filled.error().kind == ErrorKind::kInvalid;
           return done(malformed
                           ? Error::invalid("invalid network config:\n" + filled.error().message)
                           : filled.error());
         }
-        const std::string id = network.id;
         // The record comes first: what the kernel has without a record could not be found again
         // after a crash.
-        const Status put = services_.state.put("network", id, to_record(network));
+        const Status put = services_.state.put("network", network.id, to_record(network));
         if (!put.ok()) return done(put.error());
-        auto spec = spec_of(network);
-        networks_.emplace(id, std::move(network));
-        const auto make = [spec = std::move(spec)]() -> Status {
-          Status made = netd::ensure_network(spec);
-          if (!made.ok()) (void)netd::remove_network(spec);  // the first error is the one to tell
-          return made;
-        };
-        services_.pool.run(make, [this, id, done = std::move(done)](Status made) {
-          if (!made.ok()) {
-            erase(id);
-            return done(std::move(made).error());
-          }
-          const auto found = networks_.find(id);
-          if (found == networks_.end())
-            return done(Error::conflict("network " + id + " was removed while it was made"));
-          const Network& created = found->second;
-          services_.events.publish(
-              {"network",
-               "create",
-               id,
-               {{"name", created.config.name}, {"type", created.config.driver}},
-               services_.clock.wall()});
-          done(id);
-        });
+        networks_.emplace(network.id, network);
+        make(network, std::move(done));
+      });
+}
+
+void Networks::make(const Network& network, Done<std::string> done) {
+  unsettled_[network.id] = Change::kMaking;
+  services_.pool.run(
+      [spec = spec_of(network)]() -> Status {
+        Status made = netd::ensure_network(spec);
+        if (!made.ok()) (void)netd::remove_network(spec);  // the first error is the one to tell
+        return made;
+      },
+      [this, network, done = std::move(done)](Status made) {
+        unsettled_.erase(network.id);
+        if (!made.ok()) {
+          erase(network.id);
+          return done(std::move(made).error());
+        }
+        services_.events.publish({"network",
+                                  "create",
+                                  network.id,
+                                  {{"name", network.config.name}, {"type", network.config.driver}},
+                                  services_.clock.wall()});
+        done(network.id);
       });
 }
 
@@ -249,27 +264,19 @@ void Networks::remove(const std::string& name_or_id, Done<Unit> done) {
   const auto found = find(name_or_id);
   if (!found.ok()) return done(found.error());
   const Network network = **found;
+  if (unsettled_.count(network.id) != 0)
+    return done(Error::not_found("network " + name_or_id + " not found"));
   if (network.predefined) {
     return done(
         Error::make(ErrorKind::kConflict,
                     network.config.name + " is a pre-defined network and cannot be removed"));
   }
-  std::string users;
-  for (const Container* container : services_.containers->list()) {
-    const bool active =
-        container->status == RunState::kRunning || container->status == RunState::kPaused;
-    for (const auto& endpoint : container->endpoints) {
-      if (active && endpoint.network_id == network.id)
-        users += " name:\"" + container->name + "\" id:\"" + container->id.substr(0, 12) + "\"";
-    }
-  }
-  if (!users.empty()) {
-    return done(Error::conflict("error while removing network: network " + network.config.name +
-                                " has active endpoints (" + users.substr(1) + ")"));
-  }
+  if (Status unused = check_unused(network); !unused.ok()) return done(std::move(unused).error());
+  unsettled_[network.id] = Change::kRemoving;
   services_.pool.run(
       [spec = spec_of(network)] { return netd::remove_network(spec); },
       [this, network, done = std::move(done)](Status removed) {
+        unsettled_.erase(network.id);
         if (!removed.ok()) return done(std::move(removed).error());
         erase(network.id);
         services_.events.publish({"network",
@@ -279,6 +286,24 @@ void Networks::remove(const std::string& name_or_id, Done<Unit> done) {
                                   services_.clock.wall()});
         done(Unit{});
       });
+}
+
+Status Networks::check_unused(const Network& network) const {
+  std::string users;
+  for (const Container* container : services_.containers->list()) {
+    for (const auto& endpoint : container->endpoints) {
+      // It has addresses from the beginning of its start.
+      const bool active =
+          is_up(container->status) || !endpoint.ipv4.empty() || !endpoint.ipv6.empty();
+      if (active && endpoint.network_id == network.id)
+        users += " name:\"" + container->name + "\" id:\"" + container->id.substr(0, 12) + "\"";
+    }
+  }
+  const auto taken = taken_.find(network.id);
+  if (users.empty() && (taken == taken_.end() || taken->second.empty())) return ok_status();
+  return Error::conflict("error while removing network: network " + network.config.name +
+                         " has active endpoints" +
+                         (users.empty() ? "" : " (" + users.substr(1) + ")"));
 }
 
 Result<const Network*> Networks::find(const std::string& name_or_id) const {
@@ -308,6 +333,8 @@ std::vector<const Network*> Networks::list() const {
 }
 
 Status Networks::assign(const Network& network, Endpoint* endpoint) {
+  if (unsettled_.count(network.id) != 0)
+    return Error::not_found("network " + network.config.name + " not found");
   auto& taken = taken_[network.id];
   const std::string label = network.config.name + " (" + network.id + ")";
   for (const bool v6 : {false, true}) {
@@ -364,16 +391,21 @@ void Networks::release(const Endpoint& endpoint) {
   const auto network = networks_.find(endpoint.network_id);
   if (network == networks_.end() || !network->second.predefined) return;
   gate_->users = static_cast<int>(it->second.size());
-  if (!it->second.empty()) return;
+  if (it->second.empty()) withdraw(spec_of(network->second));
+}
+
+void Networks::withdraw(netd::NetworkSpec spec) {
+  const auto network = networks_.find(spec.id);
+  const auto gate = network != networks_.end() && network->second.predefined ? gate_ : nullptr;
   services_.pool.run(
-      [spec = spec_of(network->second), gate = gate_]() -> Status {
+      [spec = std::move(spec), gate]() -> Status {
+        if (gate == nullptr) return netd::remove_network(spec);
         const std::lock_guard lock(gate->mutex);
-        if (gate->users > 0) return ok_status();
-        return netd::remove_network(spec);
+        return gate->users > 0 ? ok_status() : netd::remove_network(spec);
       },
       [](Status removed) {
         if (!removed.ok())
-          log_warning("removing the default bridge: {}", removed.error().to_string());
+          log_warning("removing the bridge of a network: {}", removed.error().to_string());
       });
 }
 

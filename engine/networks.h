@@ -42,8 +42,8 @@ class Networks {
   void adopt();
 
   void create(NetworkConfig config, Done<std::string> done);  // id
-  void remove(const std::string& name_or_id,
-              Done<Unit> done);  // kConflict while an endpoint uses it
+  // kConflict while an endpoint uses it or a container that starts is about to.
+  void remove(const std::string& name_or_id, Done<Unit> done);
   // Name, id or unique id prefix. kNotFound: "network x not found".
   Result<const Network*> find(const std::string& name_or_id) const;
   std::vector<const Network*> list() const;
@@ -58,18 +58,29 @@ class Networks {
   // any thread.
   static netd::NetworkSpec spec_of(const Network& network);
   std::shared_ptr<BridgeGate> bridge_gate() const { return gate_; }
-  // The networks whose bridge must exist now.
+  // The networks whose bridge must exist now; none that is being removed.
   std::vector<netd::NetworkSpec> live_specs() const;
+  // Takes the kernel's side away in the background, unless the predefined bridge is used again by
+  // then.
+  void withdraw(netd::NetworkSpec spec);
 
  private:
   // Fills in the default driver.
   Status check_new(NetworkConfig& config) const;
+  Status check_bridge(const Network& network) const;
+  Status check_unused(const Network& network) const;
+  // The kernel's side of a network that has its record; without it the record goes again.
+  void make(const Network& network, Done<std::string> done);
   Status fill_ipam(Network* network, const std::vector<std::string>& host_subnets) const;
   void erase(const std::string& id);
 
   Services& services_;
   std::shared_ptr<BridgeGate> gate_ = std::make_shared<BridgeGate>();
-  std::map<std::string, Network> networks_;             // by id
+  std::map<std::string, Network> networks_;  // by id
+  // Ids of those that are being made or taken away: the name is taken, but nobody may use or remove
+  // them.
+  enum class Change : std::uint8_t { kMaking, kRemoving };
+  std::map<std::string, Change> unsettled_;
   std::map<std::string, std::set<std::string>> taken_;  // network id -> addresses
   std::map<std::string, std::string>
       last_;  // network id -> the address given last: not reused at once

@@ -210,6 +210,7 @@ std::string to_record(const Network& network) {
   out["Id"] = network.id;
   out["Created"] = to_nanoseconds(network.created);
   out["Bridge"] = network.bridge;
+  out["BridgeByUser"] = network.bridge_by_user;
   out["Predefined"] = network.predefined;
   return dump(out);
 }
@@ -221,6 +222,7 @@ Result<Network> parse_network_record(std::string_view text) {
     out.id = text_field(json, "Id");
     out.created = parse_time_or_epoch(json, "Created");
     out.bridge = text_field(json, "Bridge");
+    out.bridge_by_user = field(json, "BridgeByUser", false);
     out.predefined = field(json, "Predefined", false);
   }));
   return out;

@@ -1,4 +1,4 @@
-// Sockets of stack-netd. Values of errno(3) come back through errno; an empty Fd means failure.
+// Sockets of stack-netd, and of who asks what it could bind. Values of errno(3) come back through errno; an empty Fd means failure.
 #pragma once
 
 #include <netinet/in.h>

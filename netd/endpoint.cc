@@ -194,11 +194,9 @@ Status attach_endpoints(int netns_fd, const std::vector<EndpointSpec>& endpoints
   return result;
 }
 
-Status detach_endpoint(int netns_fd, const EndpointSpec& endpoint) {
-  return run_in_namespace(netns_fd, [&]() -> Status {
-    NetlinkSocket socket = TRY(NetlinkSocket::open_route());
-    return delete_link(socket, endpoint.interface);
-  });
+Status detach_endpoint(const std::string& host_veth) {
+  NetlinkSocket socket = TRY(NetlinkSocket::open_route());
+  return delete_link(socket, host_veth);
 }
 
 Status set_default_routes(int netns_fd, const std::vector<EndpointSpec>& endpoints) {

@@ -49,8 +49,9 @@ Result<Fd> namespace_of(pid_t pid);  // /proc/PID/ns/net
 Status attach_endpoints(int netns_fd, const std::vector<EndpointSpec>& endpoints,
                         bool with_resolver = true);
 
-// For `network disconnect` of a living container; absent is fine.
-Status detach_endpoint(int netns_fd, const EndpointSpec& endpoint);
+// For `network disconnect` of a living container, by the host's end: the other may have got another
+// name. Absent is fine.
+Status detach_endpoint(const std::string& host_veth);
 
 // Moves the default routes (after connect/disconnect changed which endpoint has priority).
 Status set_default_routes(int netns_fd, const std::vector<EndpointSpec>& endpoints);

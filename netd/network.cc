@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/files.h"
 #include "netd/firewall.h"
@@ -26,7 +27,13 @@ std::string conf(bool v6, const std::string& interface, const std::string& name)
   return std::string(v6 ? "ipv6" : "ipv4") + "/conf/" + interface + "/" + name;
 }
 
+// By netlink: a /sys that was mounted in another namespace shows the interfaces of that one.
+Result<bool> is_bridge(NetlinkSocket& socket, const std::string& interface) {
+  return TRY(link_kind(socket, interface)) == "bridge";
+}
+
 Result<int> make_bridge(NetlinkSocket& socket, const NetworkSpec& spec) {
+  if (const int index = link_index(spec.bridge); index != 0 && spec.bridge_by_user) return index;
   // An address of its own: without it a bridge takes the lowest of its ports' and changes it as
   // containers come and go.
   const auto mac = TRY(mac_bytes(random_mac()));
@@ -53,7 +60,9 @@ Result<int> make_bridge(NetlinkSocket& socket, const NetworkSpec& spec) {
 
 Status configure_bridge(NetlinkSocket& socket, const NetworkSpec& spec, int index) {
   TRY(write_sysctl(conf(false, spec.bridge, "route_localnet"), "1"));
-  if (exists("/proc/sys/net/ipv6")) {
+  if (exists("/proc/sys/net/ipv6") && spec.bridge_by_user) {
+    if (!spec.ipv6.empty()) TRY(write_sysctl(conf(true, spec.bridge, "disable_ipv6"), "0"));
+  } else if (exists("/proc/sys/net/ipv6")) {
     TRY(write_sysctl(conf(true, spec.bridge, "accept_ra"), "0"));
     TRY(write_sysctl(conf(true, spec.bridge, "accept_dad"),
                      "0"));  // else it is mute for a second or two
@@ -82,12 +91,12 @@ bool is_ours(const std::string& name) {
 
 // Forwarding makes the whole host a router, which nobody asked for: the interfaces of before stay
 // apart from each other.
-Status enable_forwarding(NetlinkSocket& socket, bool v6) {
+Status enable_forwarding(NetlinkSocket& socket, const NetworkSpec& spec, bool v6) {
   const std::string control = v6 ? "ipv6/conf/all/forwarding" : "ipv4/ip_forward";
   if (TRY(read_sysctl(control)) != "0") return ok_status();
   std::vector<Element> before;
   for (const Link& link : TRY(list_links(socket))) {
-    if (link.name == "lo" || is_ours(link.name)) continue;
+    if (link.name == "lo" || is_ours(link.name) || link.name == spec.bridge) continue;
     before.push_back({ifname_key(link.name), "", false});
     if (v6) {
       // A router ignores advertisements unless told to accept them all the same: the host's own
@@ -113,14 +122,15 @@ Status disable_forwarding(NetlinkSocket& socket, bool v6, const std::vector<Elem
   return write_sysctl(v6 ? "ipv6/conf/all/forwarding" : "ipv4/ip_forward", "0");
 }
 
-Status delete_links(NetlinkSocket& socket, const std::string& bridge) {
-  const int index = link_index(bridge);
-  if (index == 0) return ok_status();
+Status delete_links(NetlinkSocket& socket, const NetworkSpec& spec) {
+  const int index = link_index(spec.bridge);
+  if (index == 0 || !TRY(is_bridge(socket, spec.bridge))) return ok_status();
   const std::uint32_t group = kGroupBase + static_cast<std::uint32_t>(index);
   NetlinkBatch batch;
   for (const Link& link : TRY(list_links(socket))) {
-    const bool ours =
-        link.index == index || (link.master == index && link.name.starts_with(kVethPrefix));
+    const bool ours = link.index == index
+                          ? !spec.bridge_by_user
+                          : link.master == index && link.name.starts_with(kVethPrefix);
     if (!ours) continue;
     ifinfomsg header{};
     header.ifi_index = link.index;
@@ -135,7 +145,7 @@ Status delete_links(NetlinkSocket& socket, const std::string& bridge) {
   remove.end();
   const BatchFailure failure = TRY(socket.run(remove));
   if (failure.error != 0 && failure.error != ENODEV) {
-    return Error::os(failure.error, "deleting the bridge " + bridge);
+    return Error::os(failure.error, "deleting the bridge " + spec.bridge);
   }
   return ok_status();
 }
@@ -146,18 +156,35 @@ std::string bridge_name(const std::string& network_id) {
   return kBridgePrefix + network_id.substr(0, 10);
 }
 
+Result<bool> find_bridge(const std::string& name) {
+  // As the kernel's dev_valid_name(), and never a path.
+  const bool valid = !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
+                     std::none_of(name.begin(), name.end(), [](unsigned char c) {
+                       return c == '/' || c == ':' || std::isspace(c) != 0;
+                     });
+  if (!valid) return Error::invalid("invalid bridge name \"" + name + "\"");
+  if (link_index(name) == 0) return false;
+  NetlinkSocket socket = TRY(NetlinkSocket::open_route());
+  if (TRY(is_bridge(socket, name))) return true;
+  return Error::conflict("existing interface " + name + " is not a bridge");
+}
+
 Status ensure_network(const NetworkSpec& spec) {
-  if (spec.bridge.empty() || spec.bridge.size() >= IFNAMSIZ) {
-    return Error::invalid("invalid bridge name \"" + spec.bridge + "\" of network " + spec.name);
-  }
+  (void)TRY_WHILE(find_bridge(spec.bridge), "setting up network " + spec.name);
   const std::string step = "setting up network " + spec.name;
   NetlinkSocket socket = TRY(NetlinkSocket::open_route());
   // Rules first: there is no moment in which the bridge is up and unprotected.
   const SetElements elements = TRY_WHILE(network_elements(spec), step);
   TRY_WHILE(add_firewall_elements(host_table(), elements), step);
   TRY_WHILE(insert_foreign_accepts(), step);
-  TRY_WHILE(enable_forwarding(socket, false), step);
-  if (!spec.ipv6.empty()) TRY_WHILE(enable_forwarding(socket, true), step);
+  TRY_WHILE(enable_forwarding(socket, spec, false), step);
+  if (!spec.ipv6.empty()) TRY_WHILE(enable_forwarding(socket, spec, true), step);
+  if (spec.bridge_by_user) {
+    // It may be one of the interfaces of before; as a network's bridge it is forwarded from.
+    const std::vector<Element> bridge = {{ifname_key(spec.bridge), "", false}};
+    TRY_WHILE(remove_firewall_elements(host_table(), {{"not_routed4", bridge}}), step);
+    TRY_WHILE(remove_firewall_elements(host_table(), {{"not_routed6", bridge}}), step);
+  }
   const int index = TRY_WHILE(make_bridge(socket, spec), step);
   TRY_WHILE(configure_bridge(socket, spec, index), step);
   return ok_status();
@@ -166,7 +193,7 @@ Status ensure_network(const NetworkSpec& spec) {
 Status remove_network(const NetworkSpec& spec) {
   const std::string step = "removing network " + spec.name;
   NetlinkSocket socket = TRY(NetlinkSocket::open_route());
-  TRY_WHILE(delete_links(socket, spec.bridge), step);
+  TRY_WHILE(delete_links(socket, spec), step);
   const SetElements elements = TRY_WHILE(network_elements(spec), step);
   TRY_WHILE(remove_firewall_elements(host_table(), elements), step);
   if (!spec.bridge.starts_with(kBridgePrefix)) TRY_WHILE(remove_foreign_accepts(spec.bridge), step);
@@ -180,13 +207,20 @@ Status remove_network(const NetworkSpec& spec) {
   return ok_status();
 }
 
-Status restore_firewall(const FirewallState& state) {
-  TRY_WHILE(restore_senders(state.senders), "restoring the guard of containers' addresses");
+namespace {
+Result<SetElements> elements_of(const FirewallState& state) {
   SetElements all;
   for (const NetworkSpec& network : state.networks) merge(all, TRY(network_elements(network)));
   for (const PublishedContainer& container : state.published) {
     for (const PublishedPort& port : container.ports) merge(all, TRY(port_elements(port)));
   }
+  return all;
+}
+}  // namespace
+
+Status restore_firewall(const FirewallState& state) {
+  TRY_WHILE(restore_senders(state.senders), "restoring the guard of containers' addresses");
+  SetElements all = TRY(elements_of(state));
   if (all.empty()) {
     if (TRY(table_state(host_table())) == TableState::kAbsent) return ok_status();
     TRY(replace_table(host_table(), {}));
@@ -201,8 +235,14 @@ Status restore_firewall(const FirewallState& state) {
   return insert_foreign_accepts();
 }
 
-Result<bool> firewall_intact() {
+Result<bool> firewall_intact(const FirewallState& state) {
   if (TRY(table_state(host_table())) != TableState::kComplete) return false;
+  for (const auto& [set, wanted] : TRY(elements_of(state))) {
+    const std::vector<Element> there = TRY(list_elements(host_table(), set));
+    for (const Element& e : wanted) {
+      if (std::find(there.begin(), there.end(), e) == there.end()) return false;
+    }
+  }
   if (TRY(table_state(sender_table())) == TableState::kBroken) return false;
   return TRY(missing_foreign_accepts()) == 0;
 }

@@ -35,17 +35,25 @@ struct NetworkSpec {
   bool icc = true;  // com.docker.network.bridge.enable_icc: containers of the network may talk to
                     // each other
   int mtu = 1500;
+  // The bridge was there before: it stays when the network goes, and its settings are the user's.
+  bool bridge_by_user = false;
+
+  bool operator==(const NetworkSpec&) const = default;
 };
 
 std::string bridge_name(const std::string& network_id);  // "stk-" and ten hex digits: fits IFNAMSIZ
+
+// Whether a bridge of that name is there already. kConflict when another interface is; kInvalid when
+// no interface can have the name.
+Result<bool> find_bridge(const std::string& name);
 
 // Idempotent: makes or corrects the bridge, its addresses, controls and firewall entries. Turns IP
 // forwarding on when it is off; then packets between the interfaces that were there before stay
 // unforwarded (set `not_routed`).
 Status ensure_network(const NetworkSpec& spec);
 
-// Idempotent. Takes the bridge away (and with it veths that still hang on it). The last network
-// takes the table `stack` and our rules in foreign chains with it.
+// Idempotent. Takes the bridge away, unless it is the user's, and veths that still hang on it. The
+// last network takes the table `stack` and our rules in foreign chains with it.
 Status remove_network(const NetworkSpec& spec);
 
 // Everything the firewall has to know. restore_firewall() replaces the whole table in one
@@ -60,12 +68,14 @@ struct FirewallState {
   std::vector<NetworkSpec> networks;
   std::vector<PublishedContainer> published;
   std::vector<Sender> senders;
+  bool operator==(const FirewallState&) const = default;
 };
 Status restore_firewall(const FirewallState& state);
 
-// Whether our table is there, complete, and traffic of ours passes foreign FORWARD chains with
-// policy drop. ~0.3 ms.
-Result<bool> firewall_intact();
+// Whether our table is there, complete, with all that belongs to `state` (who adds to a table that
+// somebody took away makes a new one, which has nothing else), and traffic of ours passes foreign
+// FORWARD chains with policy drop. ~0.3 ms.
+Result<bool> firewall_intact(const FirewallState& state = {});
 
 // A non-blocking netlink socket that becomes readable whenever somebody changes nftables rules.
 // After readability call drain_firewall_events(): true means "changed by somebody else, check

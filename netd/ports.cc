@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "netd/conntrack.h"
+#include "netd/daemon_sockets.h"
 #include "netd/firewall.h"
 
 namespace stack::netd {
@@ -153,6 +154,19 @@ Result<std::optional<PortHolder>> find_port_holder(const std::string& host_ip, i
   inodes.insert(inodes.end(), v6.begin(), v6.end());
   if (inodes.empty()) return std::optional<PortHolder>();
   return std::optional<PortHolder>(find_process(inodes));
+}
+
+bool port_in_use(const std::string& host_ip, int port, const std::string& protocol) {
+  if (protocol != "tcp" && protocol != "udp") return false;  // nobody holds those
+  const std::vector<std::string> hosts =
+      host_ip.empty() ? std::vector<std::string>{"0.0.0.0", "::"} : std::vector{host_ip};
+  return std::any_of(hosts.begin(), hosts.end(), [&](const std::string& host) {
+    const auto address = parse_address(host);
+    if (!address) return false;
+    const Fd held = bound_socket(make_endpoint(*address, static_cast<std::uint16_t>(port)),
+                                 protocol == "tcp" ? SOCK_STREAM : SOCK_DGRAM);
+    return !held && errno == EADDRINUSE;
+  });
 }
 
 Status check_port_free(const std::string& host_ip, int port, const std::string& protocol) {

@@ -23,7 +23,6 @@ struct PublishedPort {
   std::string protocol = "tcp";  // tcp, udp, sctp
   std::string container_ipv4;    // without prefix length
   std::string container_ipv6;    // empty: IPv6 clients are proxied to container_ipv4
-  std::string bridge;
 
   bool operator==(const PublishedPort&) const = default;
 };
@@ -46,6 +45,9 @@ struct PortHolder {
 // nullopt: nobody.
 Result<std::optional<PortHolder>> find_port_holder(const std::string& host_ip, int port,
                                                    const std::string& protocol);
+// Whether stack-netd could not hold the port because somebody has it: tried, which takes
+// microseconds where find_port_holder() reads what /proc knows of all sockets.
+bool port_in_use(const std::string& host_ip, int port, const std::string& protocol);
 // kConflict "address already in use" with the holder in the remedy.
 Status check_port_free(const std::string& host_ip, int port, const std::string& protocol);
 

@@ -113,6 +113,19 @@ Result<std::vector<Link>> list_links(NetlinkSocket& socket) {
   return out;
 }
 
+Result<std::string> link_kind(NetlinkSocket& socket, const std::string& name) {
+  std::string kind;
+  NetlinkBatch batch;
+  batch.begin(RTM_GETLINK, 0, ifinfomsg{});
+  batch.put_string(IFLA_IFNAME, name);
+  batch.end();
+  const int error = TRY(socket.request(batch, [&](const nlmsghdr& m) {
+    kind = find_attribute(find_attribute<ifinfomsg>(m, IFLA_LINKINFO), IFLA_INFO_KIND).text();
+  }));
+  if (error != 0 && error != ENODEV) return Error::os(error, "looking at interface " + name);
+  return kind;
+}
+
 int link_index(const std::string& name) { return static_cast<int>(::if_nametoindex(name.c_str())); }
 
 }  // namespace stack::netd

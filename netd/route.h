@@ -26,6 +26,8 @@ struct Link {
   rtnl_link_stats64 stats{};
 };
 Result<std::vector<Link>> list_links(NetlinkSocket& socket);
+// "bridge", "veth", ...; empty: hardware, or no such interface.
+Result<std::string> link_kind(NetlinkSocket& socket, const std::string& name);
 int link_index(const std::string& name);  // 0: none; in the calling thread's namespace
 
 }  // namespace stack::netd

@@ -96,18 +96,16 @@ void connect(Services& services, const ExchangePtr& exchange) {
 
 void disconnect(Services& services, const ExchangePtr& exchange) {
   std::string container;
-  bool force = false;
   const bool parsed = parse_body(*exchange, [&](const Json& json) {
     container = text_field(json, "Container");
-    force = field(json, "Force", false);
+    (void)field(json, "Force", false);  // nothing keeps an endpoint; another type is refused
   });
   if (!parsed) return;
   const auto found = services.containers->find(container);
   if (!found.ok()) return respond_error(*exchange, found.error());
   const auto network = services.networks->find(exchange->request().captures[0]);
   if (!network.ok()) return respond_error(*exchange, network.error());
-  services.containers->disconnect((*found)->id, (*network)->id, force,
-                                  network_answer(exchange, 200));
+  services.containers->disconnect((*found)->id, (*network)->id, network_answer(exchange, 200));
 }
 
 void prune(Services& services, const ExchangePtr& exchange) {

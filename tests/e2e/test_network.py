@@ -1,9 +1,11 @@
 """Names, links and published ports."""
+import json
 import socket
 import subprocess
 import threading
 
-from harness import EndToEnd, Outside, eventually, fetch
+from api_harness import EngineTest
+from harness import EndToEnd, Outside, eventually, fetch, holder_of_port, links
 
 HTTP = """
     services:
@@ -189,6 +191,249 @@ class Udp(EndToEnd):
         ask = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(2); "
                f"s.sendto(b'hello', ('{outside.here}', 15000)); print(s.recv(9))")
         self.assertIn("hello", outside.run("python3", "-c", ask))
+
+
+class NetworkApi(EngineTest):
+    """Containers and networks by the API."""
+
+    URL = f"http://{Outside.here}:18080/"
+
+    def expect(self, status, method, target, body=None):
+        answer = self.ask(method, target, body)
+        self.assertEqual(answer.status, status, answer.body)
+        return answer.json() if answer.body.strip() else None
+
+    def network(self, name, **more):
+        return self.expect(201, "POST", "/networks/create", {"Name": name, **more})["Id"]
+
+    def web(self, name, networks, port="18080", start=True):
+        """A web server in `networks` ({name: endpoint}), published unless `port` is None."""
+        body = {"Image": "busybox", "ExposedPorts": {"80/tcp": {}},
+                "Cmd": ["sh", "-c", f"mkdir /www; echo {name} >/www/index.html; exec httpd -f -p 80 -h /www"],
+                "HostConfig": {"Init": True, "NetworkMode": next(iter(networks)),
+                               "PortBindings": {"80/tcp": [{"HostPort": port}]} if port else {}},
+                "NetworkingConfig": {"EndpointsConfig": networks}}
+        self.expect(201, "POST", f"/containers/create?name={name}", body)
+        if start:
+            self.expect(204, "POST", f"/containers/{name}/start")
+
+    def connect(self, network, container, status=200, **endpoint):
+        return self.expect(status, "POST", f"/networks/{network}/connect",
+                           {"Container": container, "EndpointConfig": endpoint})
+
+    def disconnect(self, network, container):
+        self.expect(200, "POST", f"/networks/{network}/disconnect", {"Container": container})
+
+    def inspect(self, name):
+        return self.expect(200, "GET", f"/containers/{name}/json")
+
+    def ports(self, name):
+        return {port: where for port, where in self.inspect(name)["NetworkSettings"]["Ports"].items() if where}
+
+    def interfaces(self, name):
+        """{interface: (MTU, [addresses])} as the kernel has them in the container."""
+        pid = self.inspect(name)["State"]["Pid"]
+        out = subprocess.run(["nsenter", "-t", str(pid), "-n", "ip", "-j", "addr"], check=True, capture_output=True).stdout
+        return {one["ifname"]: (one["mtu"], [a["local"] for a in one["addr_info"] if a["scope"] == "global"])
+                for one in json.loads(out) if one["ifname"] != "lo"}
+
+    def addresses(self, name):
+        """What the API says: {network: address}."""
+        networks = self.inspect(name)["NetworkSettings"]["Networks"]
+        return {network: endpoint["IPAddress"] for network, endpoint in networks.items() if endpoint["IPAddress"]}
+
+    def at_once(self, *calls):
+        answers = [None] * len(calls)
+
+        def call(i):
+            answers[i] = self.ask(*calls[i])
+        threads = [threading.Thread(target=call, args=(i,)) for i in range(len(calls))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return [answer.status for answer in answers]
+
+    def outside(self):
+        outside = Outside()
+        self.addCleanup(outside.close)
+        return outside
+
+
+class Connections(NetworkApi):
+    """Networks that come to a running container and go from it."""
+
+    def test_a_port_goes_with_the_network_it_was_published_on(self):
+        outside = self.outside()
+        for name in ("a", "b"):
+            self.network(name)
+        self.web("first", {"a": {}})
+        eventually(lambda: outside.fetch(self.URL) == "first\n", 5)
+        address = self.addresses("first")["a"]
+        self.disconnect("a", "first")
+        self.assertEqual(self.ports("first"), {})
+        holder_of_port(18080, "0.0.0.0").close()
+        # Its address is the next one's, which publishes nothing: nobody reaches it by the old port.
+        self.network("late", IPAM={"Config": [{"Subnet": "10.231.7.0/24"}]})
+        self.web("neighbour", {"a": {"IPAMConfig": {"IPv4Address": address}}}, port=None)
+        eventually(lambda: fetch(f"http://{address}/") == "neighbour\n", 5)
+        with self.assertRaises(subprocess.CalledProcessError):
+            outside.fetch(self.URL)
+        self.web("second", {"b": {}})
+        eventually(lambda: outside.fetch(self.URL) == "second\n", 5)
+        # What somebody else has by now cannot be published again, and nothing of the try is left.
+        self.connect("late", "first", status=403)
+        self.assertEqual((self.addresses("first"), self.interfaces("first")), ({}, {}))
+        self.expect(204, "DELETE", "/containers/second?force=1")
+        self.connect("late", "first")
+        eventually(lambda: outside.fetch(self.URL) == "first\n", 5)
+        self.assertEqual(self.interfaces("first"), {"eth0": (1500, [self.addresses("first")["late"]])})
+
+    def test_routes_and_ports_move_to_the_network_that_is_left(self):
+        outside = self.outside()
+        for name in ("a", "b"):
+            self.network(name)
+        self.web("web", {"a": {}, "b": {}})
+        eventually(lambda: outside.fetch(self.URL) == "web\n", 5)
+        self.disconnect("a", "web")
+        eventually(lambda: outside.fetch(self.URL) == "web\n", 5)
+        self.connect("a", "web", GwPriority=10)
+        eventually(lambda: outside.fetch(self.URL) == "web\n", 5)
+        self.disconnect("b", "web")
+        self.assertEqual(outside.fetch(self.URL), "web\n")
+        self.expect(204, "POST", "/containers/web/restart?t=0")
+        eventually(lambda: outside.fetch(self.URL) == "web\n", 5)
+
+    def test_ports_are_published_where_answers_leave(self):
+        outside = self.outside()
+        for name in ("a", "b"):
+            self.network(name)
+        self.web("web", {"a": {}, "b": {"GwPriority": 10}})
+        eventually(lambda: outside.fetch(self.URL) == "web\n", 5)
+
+    def test_a_port_of_a_container_with_ipv6_alone(self):
+        self.network("six", EnableIPv4=False, EnableIPv6=True)
+        self.web("web", {"six": {}})
+        for host in ("[::1]", "127.0.0.1"):
+            self.assertEqual(eventually(lambda: fetch(f"http://{host}:18080/"), 5, host), "web\n")
+
+    def test_internal_networks_alone_publish_nothing(self):
+        self.network("inside", Internal=True)
+        self.network("a")
+        self.web("web", {"inside": {}})
+        self.assertEqual(self.ports("web"), {})
+        self.connect("a", "web")
+        self.assertEqual(eventually(lambda: fetch("http://127.0.0.1:18080/"), 5), "web\n")
+
+    def test_the_default_network_is_made_for_who_connects_to_it(self):
+        self.network("wide", Options={"com.docker.network.driver.mtu": "1400"})
+        self.network("own")
+        self.web("web", {"own": {}}, port=None)
+        self.connect("bridge", "web")
+        self.assertEqual(fetch(f"http://{self.addresses('web')['bridge']}/"), "web\n")
+        self.connect("wide", "web", DriverOpts={"com.docker.network.endpoint.ifname": "wide0"})
+        self.assertEqual(self.interfaces("web")["wide0"], (1400, [self.addresses("web")["wide"]]))
+
+    def test_a_connection_that_fails_leaves_the_others(self):
+        for name in ("a", "b", "c"):
+            self.network(name)
+        self.web("web", {"a": {}}, port=None)
+        taken = {"DriverOpts": {"com.docker.network.endpoint.ifname": "eth0"}}
+        good, bad = self.at_once(("POST", "/networks/b/connect", {"Container": "web"}),
+                                 ("POST", "/networks/c/connect", {"Container": "web", "EndpointConfig": taken}))
+        self.assertEqual(good, 200)
+        self.assertGreaterEqual(bad, 400)
+        said = self.addresses("web")
+        self.assertEqual(sorted(said), ["a", "b"])
+        self.assertEqual(self.interfaces("web"), {"eth0": (1500, [said["a"]]), "eth1": (1500, [said["b"]])})
+
+    def test_networks_that_come_and_go_during_a_start(self):
+        for name in ("a", "b", "c"):
+            self.network(name)
+        for round in range(5):
+            self.web("web", {"a": {}, "c": {}}, port=None, start=False)
+            codes = self.at_once(("POST", "/containers/web/start"),
+                                 ("POST", "/networks/b/connect", {"Container": "web"}),
+                                 ("POST", "/networks/c/disconnect", {"Container": "web"}))
+            self.assertEqual(codes, [204, 200, 200], round)
+            said = self.addresses("web")
+            self.assertEqual(sorted(said), ["a", "b"])
+            self.assertEqual(sorted(a for _, all in self.interfaces("web").values() for a in all), sorted(said.values()))
+            self.expect(204, "DELETE", "/containers/web?force=1")
+
+
+class NetworkLife(NetworkApi):
+    """Networks that are made, used and removed at the same moment; bridges and ports that somebody else has."""
+
+    def guarded(self):
+        """How many bridges the firewall knows; nft does not show their names."""
+        out = subprocess.run(["nft", "-j", "list", "set", "inet", "stack", "bridges"], capture_output=True).stdout
+        return sum(len(one["set"].get("elem", [])) for one in json.loads(out or '{"nftables": []}')["nftables"] if "set" in one)
+
+    def test_a_network_is_used_or_removed_never_both(self):
+        for round in range(10):
+            self.network("a")
+            self.web("web", {"a": {}}, port=None, start=False)
+            started, removed = self.at_once(("POST", "/containers/web/start"), ("DELETE", "/networks/a"))
+            self.assertIn((started, removed), ((204, 403), (404, 204)), round)
+            if started == 204:
+                eventually(lambda: fetch(f"http://{self.addresses('web')['a']}/") == "web\n", 5)
+            self.expect(204, "DELETE", "/containers/web?force=1")
+            if removed != 204:
+                self.expect(204, "DELETE", "/networks/a")
+
+    def test_a_network_that_is_still_being_made_is_not_there_to_remove(self):
+        for round in range(10):
+            made, removed, again = self.at_once(("POST", "/networks/create", {"Name": "a"}), ("DELETE", "/networks/a"),
+                                                ("DELETE", "/networks/a"))
+            self.assertEqual(made, 201, round)
+            self.assertLessEqual({removed, again}, {204, 404})
+            if 204 not in (removed, again):
+                self.expect(204, "DELETE", "/networks/a")
+        self.assertEqual([name for name in links() if name.startswith("stk-")], [])
+
+    def test_networks_that_are_made_while_the_firewall_is_restored(self):
+        self.network("first")
+        for round in range(6):
+            subprocess.run(["nft", "delete", "table", "inet", "stack"], check=True)
+            # The engine looks after 200 ms; what is made around that moment is in the new table too.
+            for number in range(12):
+                subnet = f"10.24{round}.{number}.0/24"
+                self.network(f"n{round}-{number}", IPAM={"Config": [{"Subnet": subnet}]})
+            made = len([name for name in links() if name.startswith("stk-")])
+            eventually(lambda: self.guarded() == made, 5, f"{made} bridges are guarded")
+
+    def test_a_bridge_of_the_user_is_used_and_left(self):
+        subprocess.run(["ip", "link", "add", "br0", "type", "bridge"], check=True)
+        self.addCleanup(subprocess.run, ["ip", "link", "del", "br0"], stderr=subprocess.DEVNULL)
+        options = {"com.docker.network.bridge.name": "br0"}
+        self.network("mine", Options=options)
+        answer = self.ask("POST", "/networks/create", {"Name": "other", "Options": options})
+        self.assertIn("networks have same bridge name", answer.json()["message"])
+        self.assertEqual(self.guarded(), 1)
+        self.web("web", {"mine": {}})
+        self.assertEqual(eventually(lambda: fetch("http://127.0.0.1:18080/"), 5), "web\n")
+        self.expect(204, "DELETE", "/containers/web?force=1")
+        self.expect(204, "DELETE", "/networks/mine")
+        self.assertIn("br0", links())
+        self.assertEqual(self.guarded(), 0)
+        subprocess.run(["ip", "link", "del", "br0"], check=True)
+
+    def test_an_interface_that_is_no_bridge_is_refused(self):
+        self.outside()
+        before = subprocess.run(["ip", "addr", "show", "out0"], check=True, capture_output=True).stdout
+        answer = self.ask("POST", "/networks/create",
+                          {"Name": "a", "Options": {"com.docker.network.bridge.name": "out0"}})
+        self.assertEqual(answer.json()["message"], "existing interface out0 is not a bridge")
+        self.assertEqual(self.expect(200, "GET", '/networks?filters={"name":["a"]}'), [])
+        self.assertEqual(subprocess.run(["ip", "addr", "show", "out0"], capture_output=True).stdout, before)
+
+    def test_a_range_of_ports_skips_what_the_host_uses(self):
+        self.network("a")
+        with holder_of_port(18080, "0.0.0.0"):
+            self.web("web", {"a": {}}, port="18080-18081")
+        self.assertEqual({one["HostPort"] for one in self.ports("web")["80/tcp"]}, {"18081"})
+        self.assertEqual(eventually(lambda: fetch("http://127.0.0.1:18081/"), 5), "web\n")
 
 
 class Resolver(threading.Thread):

@@ -269,11 +269,13 @@ TEST(Records, NetworkAndVolumeRoundTrip) {
   network.config.name = "front";
   network.created = WallTime(std::chrono::nanoseconds(5));
   network.bridge = "stk-1";
+  network.bridge_by_user = true;
   network.predefined = true;
   const auto parsed = parse_network_record(to_record(network));
   ASSERT_TRUE(parsed.ok());
   EXPECT_EQ(to_record(*parsed), to_record(network));
   EXPECT_EQ(parsed->bridge, "stk-1");
+  EXPECT_TRUE(parsed->bridge_by_user);
   Volume volume{"data",
                 "local",
                 "/x/_data",

@@ -342,7 +342,6 @@ TEST_F(DaemonTest, HoldsAndProxiesPublishedPorts) {
   p.host_port = 8080;
   p.container_port = 80;
   p.container_ipv4 = "172.30.0.2";
-  p.bridge = net.bridge;
   PublishedPort u = p;
   u.protocol = "udp";
   ASSERT_OK(set_ports("aaa", {p, u}));

@@ -19,7 +19,6 @@ class FirewallTest : public NetworkTest {
     web.host_port = 8080;
     web.container_port = 80;
     web.container_ipv4 = "172.30.0.2";
-    web.bridge = net.bridge;
     server_out = bound(outside.get(), "0.0.0.0", 80, SOCK_STREAM);
   }
   void start() {
@@ -70,7 +69,7 @@ TEST_F(FirewallTest, ForwardPolicyDropOfOthers) {
 
 TEST_F(FirewallTest, ABridgeThatTheUserNamedIsLetThroughToo) {
   foreign_table(NFPROTO_IPV4, "filter", "FORWARD", false);
-  net.bridge = web.bridge = "br-mine";
+  net.bridge = "br-mine";
   start();
   expect_traffic(true);
   EXPECT_EQ(missing_foreign_accepts().value(), 0);
@@ -97,6 +96,17 @@ TEST_F(FirewallTest, DropThatCameLaterIsNoticedAndRepaired) {
   ASSERT_OK(restore_firewall({{net}, {{"c", {web}}}, {}}));
   EXPECT_TRUE(firewall_intact().value());
   expect_traffic(true);
+}
+
+TEST_F(FirewallTest, ATableMadeAnewByAnotherNetworkIsNotWhole) {
+  start();
+  EXPECT_TRUE(firewall_intact({{net}, {{"c", {web}}}, {}}).value());
+  flush_ruleset();
+  const NetworkSpec other = network("b2", "172.30.1.0/24", "172.30.1.1");
+  ASSERT_OK(ensure_network(other));
+  EXPECT_TRUE(firewall_intact({{other}, {}, {}}).value());
+  EXPECT_FALSE(firewall_intact({{other, net}, {}, {}}).value());
+  EXPECT_FALSE(firewall_intact({{other}, {{"c", {web}}}, {}}).value());
 }
 
 TEST_F(FirewallTest, FlushedRulesComeBack) {

@@ -13,14 +13,13 @@ namespace stack::netd::test {
 namespace {
 
 PublishedPort port(const std::string& host_ip, int host, int inner, const std::string& ip,
-                   const NetworkSpec& n, const std::string& protocol = "tcp") {
+                   const std::string& protocol = "tcp") {
   PublishedPort p;
   p.host_ip = host_ip;
   p.host_port = host;
   p.container_port = inner;
   p.protocol = protocol;
   p.container_ipv4 = ip;
-  p.bridge = n.bridge;
   return p;
 }
 
@@ -66,6 +65,58 @@ TEST_F(NetworkTest, NetworksAreIsolatedFromEachOtherAndFromOutside) {
   EXPECT_EQ(reach_tcp(a.get(), "127.0.0.1", 82, server_lo, 300), "");
 }
 
+TEST_F(NetworkTest, ABridgeOfTheUserStaysAndKeepsItsSettings) {
+  run("ip link add br0 type bridge; ip link set br0 mtu 1400; ip addr add 10.88.0.1/24 dev br0; ip "
+      "link set br0 up;"
+      "sysctl -q -w net.ipv6.conf.br0.accept_ra=2");
+  // Forwarding is on already for another network: br0 is one of the interfaces of before.
+  const NetworkSpec other = network("b2", "172.30.1.0/24", "172.30.1.1");
+  ASSERT_OK(ensure_network(other));
+  ASSERT_TRUE(find_bridge("br0").value());
+  NetworkSpec n = network("a1", "172.30.0.0/24", "172.30.0.1");
+  n.bridge = "br0";
+  n.bridge_by_user = true;
+  ASSERT_OK(ensure_network(n));
+  ASSERT_OK(ensure_network(n));
+  const Fd a = container({endpoint(n, "172.30.0.2")});
+  const Fd server_out = bound(outside.get(), "0.0.0.0", 80, SOCK_STREAM);
+  EXPECT_EQ(reach_tcp(a.get(), "10.99.0.2", 80, server_out), "10.99.0.1");
+  ASSERT_OK(remove_network(n));
+  EXPECT_EQ(std::system("ip link show br0 | grep -q 'mtu 1400'"), 0);
+  EXPECT_EQ(std::system("ip addr show br0 | grep -q 10.88.0.1/24"), 0);
+  EXPECT_EQ(read_sysctl("ipv6/conf/br0/accept_ra").value(), "2");
+  EXPECT_EQ(read_sysctl("ipv6/conf/br0/disable_ipv6").value(), "0");
+  EXPECT_NE(std::system("ip -o link show master br0 | grep -q ."), 0);
+  EXPECT_EQ(list_elements(host_table(), "bridges").value().size(), 1u);  // the other network's
+}
+
+TEST_F(NetworkTest, WhatIsNoBridgeIsNotTaken) {
+  EXPECT_FALSE(find_bridge("br0").value());
+  EXPECT_EQ(find_bridge("eth0").error().message, "existing interface eth0 is not a bridge");
+  EXPECT_EQ(find_bridge("eth0").error().kind, ErrorKind::kConflict);
+  for (const char* name : {"", ".", "..", "a/b", "a b", "a:b", "sixteen-letters-"})
+    EXPECT_EQ(find_bridge(name).error().kind, ErrorKind::kInvalid) << name;
+  NetworkSpec n = network("a1", "172.30.0.0/24", "172.30.0.1");
+  n.bridge = "eth0";
+  EXPECT_FALSE(ensure_network(n).ok());
+  ASSERT_OK(remove_network(n));
+  EXPECT_EQ(std::system("ip addr show eth0 | grep -q 10.99.0.1/24"), 0);
+  EXPECT_NE(std::system("nft list tables | grep -q stack"), 0);
+}
+
+TEST_F(NetworkTest, APortThatSomebodyHasIsInUse) {
+  const Fd tcp = bound(kHost, "127.0.0.1", 9000, SOCK_STREAM);
+  const Fd udp = bound(kHost, "::", 9001, SOCK_DGRAM);
+  EXPECT_TRUE(port_in_use("", 9000, "tcp"));
+  EXPECT_TRUE(port_in_use("0.0.0.0", 9000, "tcp"));
+  EXPECT_TRUE(port_in_use("127.0.0.1", 9000, "tcp"));
+  EXPECT_FALSE(port_in_use("10.99.0.1", 9000, "tcp"));
+  EXPECT_FALSE(port_in_use("", 9000, "udp"));
+  EXPECT_TRUE(port_in_use("", 9001, "udp"));
+  EXPECT_FALSE(port_in_use("", 9002, "tcp"));
+  EXPECT_FALSE(port_in_use("192.0.2.77", 9002, "tcp"));  // not ours: binding it will say so
+}
+
 TEST_F(NetworkTest, InternalNetworkReachesNothingButItself) {
   NetworkSpec n = network("c3", "172.30.2.0/24", "172.30.2.1");
   n.internal = true;
@@ -87,7 +138,7 @@ TEST_F(NetworkTest, InternalNetworkReachesNothingButItself) {
   const Fd server_host = bound(kHost, "0.0.0.0", 81, SOCK_STREAM);
   EXPECT_EQ(reach_tcp(a.get(), "172.30.2.1", 81, server_host, 300), "");
   // Publishing is without effect from outside.
-  ASSERT_OK(publish("c", {port("", 8080, 80, "172.30.2.3", n)}));
+  ASSERT_OK(publish("c", {port("", 8080, 80, "172.30.2.3")}));
   EXPECT_EQ(reach_tcp(outside.get(), "10.99.0.1", 8080, server_b, 300), "");
 }
 
@@ -102,9 +153,9 @@ TEST_F(NetworkTest, PublishedPortIsReachableFromEverywhere) {
   const Fd tcp = bound(a.get(), "0.0.0.0", 80, SOCK_STREAM);
   const Fd udp = bound(a.get(), "0.0.0.0", 80, SOCK_DGRAM);
   const Fd other = bound(a.get(), "0.0.0.0", 81, SOCK_STREAM);
-  const std::vector<PublishedPort> ports = {port("", 8080, 80, "172.30.0.2", n1),
-                                            port("0.0.0.0", 8080, 80, "172.30.0.2", n1, "udp"),
-                                            port("127.0.0.1", 8081, 81, "172.30.0.2", n1)};
+  const std::vector<PublishedPort> ports = {port("", 8080, 80, "172.30.0.2"),
+                                            port("0.0.0.0", 8080, 80, "172.30.0.2", "udp"),
+                                            port("127.0.0.1", 8081, 81, "172.30.0.2")};
   ASSERT_OK(publish("c", ports));
   ASSERT_OK(publish("c", ports));
   EXPECT_EQ(reach_tcp(outside.get(), "10.99.0.1", 8080, tcp),
@@ -138,7 +189,7 @@ TEST_F(NetworkTest, PublishedPortIsReachableFromEverywhere) {
   ASSERT_OK(routed);
   EXPECT_EQ(reach_tcp(outside.get(), "127.0.0.1", 8081, other, 300), "");
 
-  const Status conflict = publish("d", {port("", 8080, 80, "172.30.0.3", n1)});
+  const Status conflict = publish("d", {port("", 8080, 80, "172.30.0.3")});
   ASSERT_FALSE(conflict.ok());
   EXPECT_EQ(conflict.error().kind, ErrorKind::kConflict);
   EXPECT_THAT(conflict.error().to_string(), ::testing::HasSubstr("port is already allocated"));
@@ -146,7 +197,7 @@ TEST_F(NetworkTest, PublishedPortIsReachableFromEverywhere) {
   ASSERT_OK(unpublish("c", ports));
   ASSERT_OK(unpublish("c", ports));
   EXPECT_EQ(reach_tcp(outside.get(), "10.99.0.1", 8080, tcp, 300), "");
-  ASSERT_OK(publish("d", {port("", 8080, 80, "172.30.0.3", n1)}));
+  ASSERT_OK(publish("d", {port("", 8080, 80, "172.30.0.3")}));
 }
 
 TEST_F(NetworkTest, UdpClientFollowsAReplacedContainer) {
@@ -156,14 +207,14 @@ TEST_F(NetworkTest, UdpClientFollowsAReplacedContainer) {
   const Fd second = container({endpoint(n, "172.30.0.3")});
   const Fd server1 = bound(first.get(), "0.0.0.0", 53, SOCK_DGRAM);
   const Fd server2 = bound(second.get(), "0.0.0.0", 53, SOCK_DGRAM);
-  const std::vector<PublishedPort> before = {port("", 5353, 53, "172.30.0.2", n, "udp")};
+  const std::vector<PublishedPort> before = {port("", 5353, 53, "172.30.0.2", "udp")};
   ASSERT_OK(publish("c", before));
   const Fd client = bound(outside.get(), "10.99.0.2", 4000, SOCK_DGRAM);  // one flow
   const SocketAddress target = socket_address("10.99.0.1", 5353);
   ASSERT_EQ(::sendto(client.get(), "1", 1, 0, target.get(), target.size), 1);
   EXPECT_TRUE(readable(server1.get(), 1000));
   ASSERT_OK(unpublish("c", before));
-  ASSERT_OK(publish("d", {port("", 5353, 53, "172.30.0.3", n, "udp")}));
+  ASSERT_OK(publish("d", {port("", 5353, 53, "172.30.0.3", "udp")}));
   ASSERT_EQ(::sendto(client.get(), "2", 1, 0, target.get(), target.size), 1);
   EXPECT_TRUE(readable(server2.get(), 1000));
 }
@@ -196,7 +247,7 @@ TEST_F(NetworkTest, Ipv6NetworkAndPublishedPort) {
   e.default_route6 = true;
   const Fd a = container({e});
   const Fd server = bound(a.get(), "::", 80, SOCK_STREAM);
-  PublishedPort p = port("", 8080, 80, "172.30.0.2", n);
+  PublishedPort p = port("", 8080, 80, "172.30.0.2");
   p.container_ipv6 = "fd00:aa::2";
   ASSERT_OK(publish("c", {p}));
   EXPECT_EQ(reach_tcp(outside.get(), "fd99::1", 8080, server), "fd99::2");
@@ -231,7 +282,7 @@ TEST_F(NetworkTest, TeardownLeavesNothing) {
   EXPECT_TRUE(firewall_intact().value());
   {
     const Fd a = container({endpoint(n1, "172.30.0.2"), endpoint(n2, "172.30.1.2", "eth1")});
-    const std::vector<PublishedPort> ports = {port("", 8080, 80, "172.30.0.2", n1)};
+    const std::vector<PublishedPort> ports = {port("", 8080, 80, "172.30.0.2")};
     ASSERT_OK(publish("c", ports));
     ASSERT_OK(unpublish("c", ports));
     ASSERT_OK(remove_network(n1));  // with a container still in it
