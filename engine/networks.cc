@@ -15,22 +15,9 @@ namespace stack::engine {
 
 namespace {
 
+// So long the predefined bridge stays after its last container.
+constexpr std::chrono::seconds kBridgeLinger{1};
 constexpr const char* kPredefined[] = {"bridge", "host", "none"};
-
-netd::Subnet subnet_of(const IpamPool& pool) { return {pool.subnet, pool.gateway, pool.ip_range}; }
-bool is_v6(const std::string& cidr) { return cidr.find(':') != std::string::npos; }
-
-const IpamPool* pool_of(const Network& network, bool v6) {
-  for (const auto& pool : network.config.ipam) {
-    if (is_v6(pool.subnet) == v6) return &pool;
-  }
-  return nullptr;
-}
-
-int prefix_length(const std::string& cidr) {
-  const auto prefix = netd::parse_prefix(cidr);
-  return prefix ? prefix->length : 0;
-}
 
 bool option(const Network& network, const char* key, bool fallback) {
   const auto it = network.config.options.find(key);
@@ -126,8 +113,7 @@ std::vector<netd::NetworkSpec> Networks::live_specs() const {
   std::vector<netd::NetworkSpec> specs;
   for (const auto& [id, network] : networks_) {
     if (network.bridge.empty()) continue;
-    const auto taken = taken_.find(id);
-    if (network.predefined && (taken == taken_.end() || taken->second.empty())) continue;
+    if (network.predefined && addresses_.in_use(id) == 0) continue;
     const auto change = unsettled_.find(id);
     if (change != unsettled_.end() && change->second == Change::kRemoving) continue;
     specs.push_back(spec_of(network));
@@ -256,8 +242,7 @@ void Networks::erase(const std::string& id) {
   const Status erased = services_.state.erase("network", id);
   if (!erased.ok()) log_error("network {}: {}", id, erased.error().to_string());
   networks_.erase(id);
-  taken_.erase(id);
-  last_.erase(id);
+  addresses_.forget(id);
 }
 
 void Networks::remove(const std::string& name_or_id, Done<Unit> done) {
@@ -299,8 +284,7 @@ Status Networks::check_unused(const Network& network) const {
         users += " name:\"" + container->name + "\" id:\"" + container->id.substr(0, 12) + "\"";
     }
   }
-  const auto taken = taken_.find(network.id);
-  if (users.empty() && (taken == taken_.end() || taken->second.empty())) return ok_status();
+  if (users.empty() && addresses_.in_use(network.id) == 0) return ok_status();
   return Error::conflict("error while removing network: network " + network.config.name +
                          " has active endpoints" +
                          (users.empty() ? "" : " (" + users.substr(1) + ")"));
@@ -335,63 +319,30 @@ std::vector<const Network*> Networks::list() const {
 Status Networks::assign(const Network& network, Endpoint* endpoint) {
   if (unsettled_.count(network.id) != 0)
     return Error::not_found("network " + network.config.name + " not found");
-  auto& taken = taken_[network.id];
-  const std::string label = network.config.name + " (" + network.id + ")";
-  for (const bool v6 : {false, true}) {
-    const IpamPool* pool = pool_of(network, v6);
-    const std::string& fixed = v6 ? endpoint->config.ipv6 : endpoint->config.ipv4;
-    if (pool == nullptr) {
-      if (!fixed.empty()) {
-        return Error::invalid(
-            "user specified IP address is supported only when connecting to networks with user "
-            "configured subnets");
-      }
-      continue;
-    }
-    // Copied only when there is something to add: a network may have a thousand addresses in use.
-    std::set<std::string> more;
-    if (!pool->aux_addresses.empty()) {
-      more = taken;
-      for (const auto& [name, address] : pool->aux_addresses) more.insert(address);
-    }
-    const std::set<std::string>& used = more.empty() ? taken : more;
-    std::string address = fixed;
-    if (fixed.empty()) {
-      auto next =
-          netd::next_address(subnet_of(*pool), used, label, v6 ? std::string() : last_[network.id]);
-      if (!next.ok()) {
-        release(*endpoint);
-        return std::move(next).error();
-      }
-      address = std::move(next).value();
-      if (!v6) last_[network.id] = address;
-    } else {
-      Status free = netd::check_static_address(subnet_of(*pool), fixed, used);
-      if (!free.ok()) {
-        release(*endpoint);
-        return free;
-      }
-    }
-    taken.insert(address);
-    (v6 ? endpoint->ipv6 : endpoint->ipv4) = address;
-    (v6 ? endpoint->prefix6 : endpoint->prefix4) = prefix_length(pool->subnet);
-    (v6 ? endpoint->gateway6 : endpoint->gateway4) =
-        network.config.internal ? std::string() : pool->gateway;
-  }
-  if (network.predefined) gate_->users = static_cast<int>(taken.size());
+  TRY(addresses_.assign(network, endpoint));
+  if (network.predefined) gate_->users = static_cast<int>(addresses_.in_use(network.id));
   endpoint->mac = endpoint->config.mac.empty() ? netd::random_mac() : endpoint->config.mac;
   return ok_status();
 }
 
 void Networks::release(const Endpoint& endpoint) {
-  const auto it = taken_.find(endpoint.network_id);
-  if (it == taken_.end()) return;
-  it->second.erase(endpoint.ipv4);
-  it->second.erase(endpoint.ipv6);
+  addresses_.release(endpoint);
   const auto network = networks_.find(endpoint.network_id);
   if (network == networks_.end() || !network->second.predefined) return;
-  gate_->users = static_cast<int>(it->second.size());
-  if (it->second.empty()) withdraw(spec_of(network->second));
+  gate_->users = static_cast<int>(addresses_.in_use(network->first));
+  if (gate_->users > 0) return;
+  // `docker run` after `docker run`: a bridge takes more time to make than a container.
+  unused_bridge_ = services_.loop.after(kBridgeLinger, [this, id = network->first] {
+    if (gate_->users == 0) withdraw(spec_of(networks_.at(id)));
+  });
+}
+
+Status Networks::remove_unused_bridge() {
+  if (gate_->users > 0) return ok_status();
+  for (const auto& [id, network] : networks_) {
+    if (network.predefined && !network.bridge.empty()) TRY(netd::remove_network(spec_of(network)));
+  }
+  return ok_status();
 }
 
 void Networks::withdraw(netd::NetworkSpec spec) {
@@ -410,12 +361,10 @@ void Networks::withdraw(netd::NetworkSpec spec) {
 }
 
 void Networks::retain(const Endpoint& endpoint) {
-  if (!endpoint.ipv4.empty()) taken_[endpoint.network_id].insert(endpoint.ipv4);
-  if (!endpoint.ipv6.empty()) taken_[endpoint.network_id].insert(endpoint.ipv6);
+  addresses_.retain(endpoint);
   const auto network = networks_.find(endpoint.network_id);
-  if (network != networks_.end() && network->second.predefined) {
-    gate_->users = static_cast<int>(taken_[endpoint.network_id].size());
-  }
+  if (network != networks_.end() && network->second.predefined)
+    gate_->users = static_cast<int>(addresses_.in_use(network->first));
 }
 
 }  // namespace stack::engine

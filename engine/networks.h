@@ -7,16 +7,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/event_loop.h"
 #include "engine/model.h"
-
-namespace stack::netd {
-struct NetworkSpec;
-}
+#include "engine/network_addresses.h"
+#include "netd/network.h"
 
 namespace stack::engine {
 
@@ -48,11 +46,9 @@ class Networks {
   Result<const Network*> find(const std::string& name_or_id) const;
   std::vector<const Network*> list() const;
 
-  // Gives an endpoint its addresses: the fixed ones of its configuration, else the next free. They
-  // are taken until release(). kConflict or kInvalid with Docker's texts.
+  // As NetworkAddresses. kNotFound for a network that is being made or removed.
   Status assign(const Network& network, Endpoint* endpoint);
   void release(const Endpoint& endpoint);
-  // Marks addresses as taken that a container found again already has.
   void retain(const Endpoint& endpoint);
   // The kernel's side of a network that is made at its first use (the predefined bridge). Blocking;
   // any thread.
@@ -60,6 +56,9 @@ class Networks {
   std::shared_ptr<BridgeGate> bridge_gate() const { return gate_; }
   // The networks whose bridge must exist now; none that is being removed.
   std::vector<netd::NetworkSpec> live_specs() const;
+  // The predefined bridge stays for a moment after its last use; at the end and at the beginning of
+  // an engine it goes at once. Blocking.
+  Status remove_unused_bridge();
   // Takes the kernel's side away in the background, unless the predefined bridge is used again by
   // then.
   void withdraw(netd::NetworkSpec spec);
@@ -76,14 +75,13 @@ class Networks {
 
   Services& services_;
   std::shared_ptr<BridgeGate> gate_ = std::make_shared<BridgeGate>();
+  EventLoop::Timer unused_bridge_;
   std::map<std::string, Network> networks_;  // by id
   // Ids of those that are being made or taken away: the name is taken, but nobody may use or remove
   // them.
   enum class Change : std::uint8_t { kMaking, kRemoving };
   std::map<std::string, Change> unsettled_;
-  std::map<std::string, std::set<std::string>> taken_;  // network id -> addresses
-  std::map<std::string, std::string>
-      last_;  // network id -> the address given last: not reused at once
+  NetworkAddresses addresses_;
 };
 
 }  // namespace stack::engine

@@ -119,6 +119,11 @@ Status serve(bool on_demand, int inherited_lock) {
   netd.start();
   const bool after_boot = first_start_since_boot(paths.run);
   const auto returning = containers.adopt(after_boot);
+  const auto tidy_bridge = [&] {
+    const Status removed = networks.remove_unused_bridge();
+    if (!removed.ok()) log_warning("{}", removed.error().to_string());
+  };
+  tidy_bridge();
   FirewallGuard firewall(services);
   firewall.restore_now();
   const InterfaceGuard interfaces(services);
@@ -167,6 +172,7 @@ Status serve(bool on_demand, int inherited_lock) {
   // Jobs use the parts, which are destroyed before the pools.
   long_pool.stop();
   pool.stop();
+  tidy_bridge();
   return ok_status();
 }
 

@@ -30,7 +30,7 @@ struct Flow {
 }  // namespace
 
 Status forget_udp_flows(const std::vector<std::string>& container_addresses) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   for (const bool v6 : {false, true}) {
     std::vector<std::string> wanted;
     for (const std::string& text : container_addresses) {

@@ -4,6 +4,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/fd.h"
 #include "netd/nft_transaction.h"
@@ -39,36 +40,49 @@ Result<std::vector<Element>> list_set(NetlinkSocket& socket, const Table& table,
   return out;
 }
 
+// The mark of the rule set that the table was made with; nothing when there is no table.
+Result<std::optional<std::string>> find_table(NetlinkSocket& socket, const Table& table) {
+  NetlinkBatch question;
+  begin_nft_request(question, NFT_MSG_GETTABLE, 0, table.family);
+  question.put_string(NFTA_TABLE_NAME, kTable);
+  question.end();
+  std::string mark;
+  const int error = TRY(socket.request(question, [&](const nlmsghdr& m) {
+    const Attribute data = find_attribute<nfgenmsg>(m, NFTA_TABLE_USERDATA);
+    if (data.size > 2) mark = Attribute{data.data + 2, data.size - 2}.text();
+  }));
+  if (error == ENOENT) return std::optional<std::string>();
+  if (error != 0) return Error::os(error, "looking for the firewall table");
+  return std::optional(std::move(mark));
+}
+
 }  // namespace
 
 Status add_firewall_elements(const Table& table, const SetElements& elements) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  if (elements.empty()) return ok_status();
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   for (int i = 0; i < kNftAttempts; ++i) {
+    // Looking is cheap; a transaction that the kernel must take back costs it a grace period.
+    const bool there = TRY(find_table(socket, table)).has_value();
     NftBatch add(table.family, kTable);
+    if (!there) write_table(add, table, false);
     write_elements(add, elements);
-    if (add.empty()) return ok_status();
-    BatchFailure failure = TRY(run_retrying(socket, add));
+    const BatchFailure failure = TRY(run_retrying(socket, add));
     if (failure.error == 0) return ok_status();
-    if (failure.error == EEXIST || failure.error == EBUSY) {
+    if (there && (failure.error == EEXIST || failure.error == EBUSY))
       return Error::conflict("the firewall has another entry for the same address");
-    }
-    if (failure.error != ENOENT) return nft_error(failure, "adding firewall entries");
-    NftBatch create(table.family, kTable);
-    write_table(create, table, false);
-    write_elements(create, elements);
-    failure = TRY(run_retrying(socket, create));
-    if (failure.error == 0) return ok_status();
-    if (failure.error != EEXIST) return nft_error(failure, "creating the firewall table");
-    // Another thread was faster: its table takes our elements.
+    // Else another thread was faster in making the table, or in removing it.
+    if (failure.error != (there ? ENOENT : EEXIST))
+      return nft_error(failure, there ? "adding firewall entries" : "creating the firewall table");
   }
   return Error::make(ErrorKind::kOs, "the firewall table keeps vanishing");
 }
 
 Status remove_firewall_elements(const Table& table, const SetElements& elements) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   NftBatch all(table.family, kTable);
   erase_elements(all, elements);
-  if (all.empty()) return ok_status();
+  if (all.empty() || !TRY(find_table(socket, table))) return ok_status();
   BatchFailure failure = TRY(run_retrying(socket, all));
   if (failure.error == 0) return ok_status();
   if (failure.error != ENOENT) return nft_error(failure, "removing firewall entries");
@@ -95,7 +109,7 @@ Status remove_firewall_elements(const Table& table, const SetElements& elements)
 
 Status replace_firewall_elements(const Table& table, const SetElements& old_ones,
                                  const SetElements& new_ones) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   NftBatch both(table.family, kTable);
   erase_elements(both, old_ones);
   write_elements(both, new_ones);
@@ -109,7 +123,7 @@ Status replace_firewall_elements(const Table& table, const SetElements& old_ones
 }
 
 Result<bool> remove_table_if_unused(const Table& table) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   for (int i = 0; i < kNftAttempts; ++i) {
     // The generation guards against a network that appears between looking and deleting.
     const std::uint32_t seen = TRY(nft_generation(socket));
@@ -124,7 +138,7 @@ Result<bool> remove_table_if_unused(const Table& table) {
 }
 
 Status replace_table(const Table& table, const SetElements& elements) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   NftBatch batch(table.family, kTable);
   write_table(batch, table, true);
   write_elements(batch, elements);
@@ -134,24 +148,15 @@ Status replace_table(const Table& table, const SetElements& elements) {
 }
 
 Result<std::vector<Element>> list_elements(const Table& table, const std::string& set) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   return list_set(socket, table, set);
 }
 
 Result<TableState> table_state(const Table& table) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
-  NetlinkBatch question;
-  begin_nft_request(question, NFT_MSG_GETTABLE, 0, table.family);
-  question.put_string(NFTA_TABLE_NAME, kTable);
-  question.end();
-  std::string mark;
-  int error = TRY(socket.request(question, [&](const nlmsghdr& m) {
-    const Attribute data = find_attribute<nfgenmsg>(m, NFTA_TABLE_USERDATA);
-    if (data.size > 2) mark = Attribute{data.data + 2, data.size - 2}.text();
-  }));
-  if (error == ENOENT) return TableState::kAbsent;
-  if (error != 0) return Error::os(error, "looking for the firewall table");
-  if (mark != kRuleSetMark) return TableState::kBroken;
+  NetlinkSocket& socket = *TRY(netfilter_socket());
+  const auto mark = TRY(find_table(socket, table));
+  if (!mark) return TableState::kAbsent;
+  if (*mark != kRuleSetMark) return TableState::kBroken;
   // `nft flush table` leaves chains without rules; each chain counts its rules as uses.
   for (const char* chain : table.chains) {
     NetlinkBatch batch;
@@ -160,7 +165,7 @@ Result<TableState> table_state(const Table& table) {
     batch.put_string(NFTA_CHAIN_NAME, chain);
     batch.end();
     std::uint32_t rules = 0;
-    error = TRY(socket.request(batch, [&](const nlmsghdr& m) {
+    const int error = TRY(socket.request(batch, [&](const nlmsghdr& m) {
       rules = find_attribute<nfgenmsg>(m, NFTA_CHAIN_USE).be32();
     }));
     if (error != 0 || rules == 0) return TableState::kBroken;

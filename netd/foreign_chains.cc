@@ -145,7 +145,7 @@ void write_missing(NftBatch& batch, const ForeignChain& c, const std::vector<Our
 }
 
 Status remove_rules(const std::function<bool(const OurRule&)>& chosen) {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   for (const ForeignChain& c : TRY(list_chains(socket))) {
     if (!is_ip(c) || is_ours(c) || (c.hook != NF_INET_FORWARD && c.chain != "DOCKER-USER"))
       continue;
@@ -165,7 +165,7 @@ Status remove_rules(const std::function<bool(const OurRule&)>& chosen) {
 }  // namespace
 
 Result<int> missing_foreign_accepts() {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   const std::vector<std::string> bridges = TRY(bridges_to_accept());
   int missing = TRY(legacy_accept_missing(bridges)) ? 1 : 0;
   for (const ForeignChain& c : chains_to_open(TRY(list_chains(socket)))) {
@@ -177,7 +177,7 @@ Result<int> missing_foreign_accepts() {
 }
 
 Status insert_foreign_accepts() {
-  NetlinkSocket socket = TRY(NetlinkSocket::open_netfilter());
+  NetlinkSocket& socket = *TRY(netfilter_socket());
   const std::vector<std::string> bridges = TRY(bridges_to_accept());
   for (int i = 0; i < kNftAttempts; ++i) {
     const std::uint32_t seen = TRY(nft_generation(socket));

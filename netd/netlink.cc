@@ -8,10 +8,12 @@
 #include <netlink/socket.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <optional>
 
 namespace stack::netd {
 
@@ -148,6 +150,26 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
 
 Result<NetlinkSocket> NetlinkSocket::open_route() { return open(NETLINK_ROUTE); }
 Result<NetlinkSocket> NetlinkSocket::open_netfilter() { return open(NETLINK_NETFILTER); }
+
+Result<NetlinkSocket*> netfilter_socket() {
+  struct Kept {
+    ino_t network_namespace = 0;
+    std::optional<NetlinkSocket> socket;
+  };
+  thread_local Kept kept;
+  struct stat here {};
+  if (::stat("/proc/thread-self/ns/net", &here) != 0)
+    return Error::os(errno, "/proc/thread-self/ns/net");
+  // Something to read is left of work that failed half-way.
+  if (kept.network_namespace != here.st_ino || readable(kept.socket->fd())) {
+    kept.socket.reset();
+    kept.network_namespace = 0;
+    kept.socket = TRY(NetlinkSocket::open_netfilter());
+    kept.network_namespace = here.st_ino;
+  }
+  return &*kept.socket;
+}
+
 int NetlinkSocket::fd() const { return ::nl_socket_get_fd(socket_.get()); }
 
 Status NetlinkSocket::send(const NetlinkBatch& batch) {

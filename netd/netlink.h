@@ -103,6 +103,11 @@ class NetlinkSocket {
   std::unique_ptr<nl_sock, NetlinkFree> socket_;
 };
 
+// This thread's socket to NETLINK_NETFILTER in the namespace that it is in, for one piece of work.
+// It stays open: close(2) of such a socket waits for a grace period of RCU, ten milliseconds and
+// more, while anything that was deleted from nf_tables is not freed (nft_rcv_nl_event()).
+Result<NetlinkSocket*> netfilter_socket();
+
 // Attributes of a received message, by type (the nested and byte-order bits are cut off).
 struct Attribute {
   const char* data = nullptr;

@@ -94,8 +94,10 @@ def main():
     if options.run:
         return run_one(options.run)
 
-    wanted = [test for test in all_tests()
-              if not options.tests or any(test.startswith(one) for one in options.tests)]
+    known = all_tests()
+    wanted = [test for test in known
+              if not options.tests or test in options.tests or
+              any(test.startswith(one) for one in options.tests if one not in known)]
     if not wanted:
         parser.error("no such test: " + " ".join(options.tests))
     if len(wanted) == 1 and not os.environ.get("PEER_DOCKER"):
