@@ -1,7 +1,6 @@
 #include "images/http.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
@@ -10,20 +9,15 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
-#include <mutex>
 #include <optional>
 
 #include "base/fd.h"
 #include "base/sha256.h"
+#include "images/curl_library.h"
 #include "images/download.h"
 
 namespace stack::images {
 namespace {
-
-void init_once() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
 
 bool is_local_address(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
@@ -43,6 +37,7 @@ bool is_local_address(const sockaddr* address) {
 
 // What one transfer's callbacks work on.
 struct Transfer {
+  const CurlLibrary& library;
   CURL* curl;
   const HttpRequest& request;
   HttpResponse response;
@@ -72,7 +67,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
 
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
-  curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
+  transfer.library.easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
   const std::string_view bytes(data, size);
   const long status = transfer.response.status;
   if (transfer.request.on_data && (status == 200 || status == 206)) {
@@ -126,90 +121,98 @@ curl_socket_t on_socket(void* user, curlsocktype, curl_sockaddr* address) {
 }  // namespace
 
 struct HttpClient::State {
-  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl{nullptr, &curl_easy_cleanup};
+  const CurlLibrary* library = nullptr;
+  CURL* curl = nullptr;
+  ~State() {
+    if (curl != nullptr) library->easy_cleanup(curl);
+  }
 };
 
-HttpClient::HttpClient() : state_(std::make_unique<State>()) {
-  init_once();
-  state_->curl.reset(curl_easy_init());
-}
+HttpClient::HttpClient() : state_(std::make_unique<State>()) {}
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 
 Result<HttpResponse> HttpClient::perform(const HttpRequest& request) {
-  CURL* curl = state_->curl.get();
+  if (state_->curl == nullptr) {
+    state_->library = TRY(curl_library());
+    state_->curl = state_->library->easy_init();
+  }
+  const CurlLibrary& library = *state_->library;
+  CURL* curl = state_->curl;
   if (curl == nullptr) return Error::make(ErrorKind::kInternal, "libcurl cannot be used");
-  curl_easy_reset(curl);
-  Transfer transfer{.curl = curl, .request = request, .response = {}, .error = std::nullopt};
+  library.easy_reset(curl);
+  Transfer transfer{
+      .library = library, .curl = curl, .request = request, .response = {}, .error = std::nullopt};
   transfer.proxy =
       proxy_for(request.url, request.proxies ? *request.proxies : ProxySettings::of_environment());
   std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr,
-                                                                      &curl_slist_free_all);
+                                                                      library.slist_free_all);
   for (const std::string& header : request.headers)
-    headers.reset(curl_slist_append(headers.release(), header.c_str()));
-  headers.reset(curl_slist_append(headers.release(), "Expect:"));
+    headers.reset(library.slist_append(headers.release(), header.c_str()));
+  headers.reset(library.slist_append(headers.release(), "Expect:"));
   char reason[CURL_ERROR_SIZE] = {};
   const bool https = request.url.starts_with("https://");
-  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 30L);
+  library.easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  library.easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+  library.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  library.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  library.easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
+  library.easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  library.easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
+  library.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 30L);
   // A connection that gives less than a byte a second for a minute is dead.
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
-  curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L << 10);
-  curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, "stack");
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &on_header);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_body);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_progress);
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
-  curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &on_socket);
-  curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &transfer);
+  library.easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  library.easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
+  library.easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L << 10);
+  library.easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+  library.easy_setopt(curl, CURLOPT_USERAGENT, "stack");
+  library.easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  library.easy_setopt(curl, CURLOPT_HEADERFUNCTION, &on_header);
+  library.easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
+  library.easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_body);
+  library.easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  library.easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  library.easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_progress);
+  library.easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  library.easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &on_socket);
+  library.easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &transfer);
   if (request.insecure_tls) {
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    library.easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    library.easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
   }
   if (!request.ca_pem.empty()) {
     // Takes the place of the bundle file; the system's directory of certificates stays in force.
     curl_blob pem{const_cast<char*>(request.ca_pem.data()), request.ca_pem.size(), CURL_BLOB_COPY};
-    curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &pem);
+    library.easy_setopt(curl, CURLOPT_CAINFO_BLOB, &pem);
   }
   if (!request.cert_file.empty())
-    curl_easy_setopt(curl, CURLOPT_SSLCERT, request.cert_file.c_str());
-  if (!request.key_file.empty()) curl_easy_setopt(curl, CURLOPT_SSLKEY, request.key_file.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROXY, transfer.proxy.c_str());
-  curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
+    library.easy_setopt(curl, CURLOPT_SSLCERT, request.cert_file.c_str());
+  if (!request.key_file.empty())
+    library.easy_setopt(curl, CURLOPT_SSLKEY, request.key_file.c_str());
+  library.easy_setopt(curl, CURLOPT_PROXY, transfer.proxy.c_str());
+  library.easy_setopt(curl, CURLOPT_NOPROXY, "");
   if (request.range_from > 0)
-    curl_easy_setopt(curl, CURLOPT_RANGE, (std::to_string(request.range_from) + "-").c_str());
+    library.easy_setopt(curl, CURLOPT_RANGE, (std::to_string(request.range_from) + "-").c_str());
   if (request.method == "HEAD") {
-    curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    library.easy_setopt(curl, CURLOPT_NOBODY, 1L);
   } else if (request.body_fd >= 0) {
-    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(curl, CURLOPT_READFUNCTION, &on_send);
-    curl_easy_setopt(curl, CURLOPT_READDATA, &transfer);
-    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, &on_seek);
-    curl_easy_setopt(curl, CURLOPT_SEEKDATA, &transfer);
-    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body_size));
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    library.easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+    library.easy_setopt(curl, CURLOPT_READFUNCTION, &on_send);
+    library.easy_setopt(curl, CURLOPT_READDATA, &transfer);
+    library.easy_setopt(curl, CURLOPT_SEEKFUNCTION, &on_seek);
+    library.easy_setopt(curl, CURLOPT_SEEKDATA, &transfer);
+    library.easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body_size));
+    library.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   } else if (request.method != "GET") {
-    curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                     static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    library.easy_setopt(curl, CURLOPT_POST, 1L);
+    library.easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
+    library.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                        static_cast<curl_off_t>(request.body.size()));
+    library.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
-  const CURLcode rc = curl_easy_perform(curl);
+  const CURLcode rc = library.easy_perform(curl);
   if (rc == CURLE_OK) {
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
+    library.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer.response.status);
     return std::move(transfer.response);
   }
   if (transfer.error) return std::move(*transfer.error);
@@ -222,7 +225,7 @@ Result<HttpResponse> HttpClient::perform(const HttpRequest& request) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return Error::make(ErrorKind::kUnavailable,
                      method + " \"" + request.url +
-                         "\": " + (reason[0] != '\0' ? reason : curl_easy_strerror(rc)));
+                         "\": " + (reason[0] != '\0' ? reason : library.easy_strerror(rc)));
 }
 
 std::string url_encode(std::string_view text) {
@@ -241,7 +244,9 @@ std::string url_encode(std::string_view text) {
 }
 
 std::optional<std::int64_t> parse_http_date(const std::string& text) {
-  const time_t when = curl_getdate(text.c_str(), nullptr);
+  const auto library = curl_library();
+  if (!library.ok()) return std::nullopt;
+  const time_t when = (*library)->getdate(text.c_str(), nullptr);
   return when < 0 ? std::nullopt : std::optional<std::int64_t>(when);
 }
 

@@ -94,7 +94,7 @@ def main():
     if options.run:
         return run_one(options.run)
 
-    known = all_tests()
+    known = list(all_tests())
     wanted = [test for test in known
               if not options.tests or test in options.tests or
               any(test.startswith(one) for one in options.tests if one not in known)]
