@@ -124,12 +124,12 @@ std::string human_duration(Duration duration) {
   const long minutes = seconds / 60;
   if (minutes == 1) return "About a minute";
   if (minutes < 60) return fmt::format("{} minutes", minutes);
-  const long hours = static_cast<long>(exact / 3600 + 0.5);
+  const long hours = std::lround(exact / 3600);
   if (hours == 1) return "About an hour";
   if (hours < 48) return fmt::format("{} hours", hours);
-  if (hours < 24 * 7 * 2) return fmt::format("{} days", hours / 24);
-  if (hours < 24 * 30 * 2) return fmt::format("{} weeks", hours / 24 / 7);
-  if (hours < 24 * 365 * 2) return fmt::format("{} months", hours / 24 / 30);
+  if (hours < 24L * 7 * 2) return fmt::format("{} days", hours / 24);
+  if (hours < 24L * 30 * 2) return fmt::format("{} weeks", hours / 24 / 7);
+  if (hours < 24L * 365 * 2) return fmt::format("{} months", hours / 24 / 30);
   return fmt::format("{} years", seconds / 3600 / 24 / 365);
 }
 

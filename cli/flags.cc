@@ -121,72 +121,87 @@ std::optional<bool> parse_bool(std::string_view text) {
   return std::nullopt;
 }
 
+namespace {
+
+// The values of one command line, taken word by word.
+class FlagReader {
+ public:
+  FlagReader(std::span<const FlagSpec> flags, std::span<const std::string> words,
+             std::map<std::string, std::vector<std::string>, std::less<>>& values)
+      : flags_(flags), words_(words), values_(values) {}
+
+  const std::string* next() { return at_ < words_.size() ? &words_[at_++] : nullptr; }
+  std::span<const std::string> rest() const { return words_.subspan(at_); }
+
+  // "--name", "--name=value", "--name value"
+  Status read_long(const std::string& word) {
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
+    const FlagSpec* flag = find_long(flags_, name);
+    if (flag == nullptr) return unknown_flag(flags_, name);
+    if (equals != std::string::npos) return store(*flag, word.substr(equals + 1));
+    if (flag->type == FlagType::kBool) return store(*flag, "true");
+    if (const std::string* value = next()) return store(*flag, *value);
+    return Error::invalid(fmt::format("flag needs an argument: --{}", name));
+  }
+
+  // "-a", "-abc", "-n5", "-n=5", "-n 5"
+  Status read_short(const std::string& word) {
+    for (std::size_t at = 1; at < word.size(); ++at) {
+      const FlagSpec* flag = find_short(flags_, word[at]);
+      if (flag == nullptr)
+        return Error::invalid(fmt::format("unknown shorthand flag: '{}' in {}", word[at], word));
+      const bool last = at + 1 == word.size();
+      if (!last && word[at + 1] == '=') return store(*flag, word.substr(at + 2));
+      if (flag->type == FlagType::kBool) {
+        TRY(store(*flag, "true"));
+        continue;
+      }
+      if (!last) return store(*flag, word.substr(at + 1));
+      if (const std::string* value = next()) return store(*flag, *value);
+      return Error::invalid(fmt::format("flag needs an argument: '{}' in {}", word[at], word));
+    }
+    return ok_status();
+  }
+
+ private:
+  Status store(const FlagSpec& flag, std::string value) {
+    TRY(check_value(flag, value));
+    values_[std::string(flag.name)].push_back(std::move(value));
+    return ok_status();
+  }
+
+  std::span<const FlagSpec> flags_;
+  std::span<const std::string> words_;
+  std::map<std::string, std::vector<std::string>, std::less<>>& values_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
 Result<Arguments> parse_flags(std::span<const FlagSpec> flags, std::span<const std::string> args,
                               bool interspersed) {
   Arguments out;
   for (const FlagSpec& flag : flags) {
     if (!flag.default_value.empty()) out.defaults_.emplace(flag.name, flag.default_value);
   }
-  const auto store = [&out](const FlagSpec& flag, std::string value) -> Status {
-    TRY(check_value(flag, value));
-    out.values_[std::string(flag.name)].push_back(std::move(value));
-    return ok_status();
-  };
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    const std::string& arg = args[i];
-    if (arg == "--") {
-      out.positional.insert(out.positional.end(), args.begin() + static_cast<long>(i) + 1,
-                            args.end());
-      break;
+  FlagReader reader(flags, args, out.values_);
+  bool only_words = false;
+  while (const std::string* word = reader.next()) {
+    if (*word == "--") {
+      only_words = true;
+    } else if (word->size() < 2 || word->front() != '-') {
+      out.positional.push_back(*word);
+      only_words = !interspersed;
+    } else if ((*word)[1] == '-') {
+      TRY(reader.read_long(*word));
+    } else {
+      TRY(reader.read_short(*word));
     }
-    if (arg.size() < 2 || arg[0] != '-') {
-      out.positional.push_back(arg);
-      if (!interspersed) {
-        out.positional.insert(out.positional.end(), args.begin() + static_cast<long>(i) + 1,
-                              args.end());
-        break;
-      }
-      continue;
-    }
-    if (arg[1] == '-') {
-      const std::size_t equals = arg.find('=');
-      const std::string name = arg.substr(2, equals == std::string::npos ? equals : equals - 2);
-      const FlagSpec* flag = find_long(flags, name);
-      if (flag == nullptr) return unknown_flag(flags, name);
-      if (equals != std::string::npos) {
-        TRY(store(*flag, arg.substr(equals + 1)));
-      } else if (flag->type == FlagType::kBool) {
-        TRY(store(*flag, "true"));
-      } else if (i + 1 < args.size()) {
-        TRY(store(*flag, args[++i]));
-      } else {
-        return Error::invalid(fmt::format("flag needs an argument: --{}", name));
-      }
-      continue;
-    }
-    for (std::size_t at = 1; at < arg.size(); ++at) {
-      const FlagSpec* flag = find_short(flags, arg[at]);
-      if (flag == nullptr) {
-        return Error::invalid(fmt::format("unknown shorthand flag: '{}' in {}", arg[at], arg));
-      }
-      if (flag->type == FlagType::kBool) {
-        if (at + 1 < arg.size() && arg[at + 1] == '=') {
-          TRY(store(*flag, arg.substr(at + 2)));
-          break;
-        }
-        TRY(store(*flag, "true"));
-        continue;
-      }
-      if (at + 1 < arg.size()) {
-        const std::size_t from = arg[at + 1] == '=' ? at + 2 : at + 1;
-        TRY(store(*flag, arg.substr(from)));
-      } else if (i + 1 < args.size()) {
-        TRY(store(*flag, args[++i]));
-      } else {
-        return Error::invalid(fmt::format("flag needs an argument: '{}' in {}", arg[at], arg));
-      }
-      break;
-    }
+    if (!only_words) continue;
+    const auto rest = reader.rest();
+    out.positional.insert(out.positional.end(), rest.begin(), rest.end());
+    break;
   }
   return out;
 }

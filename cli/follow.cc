@@ -163,7 +163,7 @@ void Follower::print_lines() {
   for (Ready& item : ready) {
     if (!item.line.timestamp.empty()) item.source->last_timestamp = item.line.timestamp;
     std::string text = std::move(item.line.text);
-    if (options_.timestamps) text = item.line.timestamp + ' ' + text;
+    if (options_.timestamps) text.insert(0, item.line.timestamp + ' ');
     const bool to_stderr = options_.split_streams && item.line.stream == OutputStream::kStderr;
     // Order between the two matters on a terminal: write one out before turning to the other.
     if (to_stderr && !out.empty()) (void)write_all(STDOUT_FILENO, std::exchange(out, {}));
@@ -174,29 +174,34 @@ void Follower::print_lines() {
   (void)write_all(STDERR_FILENO, err);
 }
 
+// The stream ended, so the container did: the event says more, but it may never come.
+Status Follower::look_after_end(Source& source, TimePoint now) {
+  if (!source.one_more_look) {
+    source.one_more_look = true;
+    source.died = now;
+    return ok_status();
+  }
+  if (now - source.died <= kLastLines) return ok_status();
+  const auto details = engine_.inspect(source.id);
+  if (!details.ok()) {
+    source.running = false;
+    source.gone = true;
+  } else if (!details->running && !details->restarting) {
+    source.exit_code = details->exit_code;
+  } else {
+    source.one_more_look = false;
+    return open(source, behind(source.last_timestamp, options_.since));
+  }
+  return ok_status();
+}
+
 // Reports deaths whose output is complete.
 Status Follower::settle() {
   const TimePoint now = std::chrono::steady_clock::now();
   for (Source& source : sources_) {
     const bool drained = !source.feed || source.feed->ended();
-    if (source.running && !source.exit_code && drained && source.feed) {
-      // The stream ended, so the container did: the event says more, but it may never come.
-      if (!source.one_more_look) {
-        source.one_more_look = true;
-        source.died = now;
-      } else if (now - source.died > kLastLines) {
-        const auto details = engine_.inspect(source.id);
-        if (!details.ok()) {
-          source.running = false;
-          source.gone = true;
-        } else if (!details->running && !details->restarting) {
-          source.exit_code = details->exit_code;
-        } else {
-          source.one_more_look = false;
-          TRY(open(source, behind(source.last_timestamp, options_.since)));
-        }
-      }
-    }
+    if (source.running && !source.exit_code && drained && source.feed)
+      TRY(look_after_end(source, now));
     if (!source.exit_code || (!drained && now - source.died < kLastLines)) continue;
     print_lines();
     const int code = *std::exchange(source.exit_code, std::nullopt);

@@ -72,6 +72,7 @@ class Follower {
   Status take_events();
   Status on_event(const EngineEvent& event);
   void print_lines();
+  Status look_after_end(Source& source, TimePoint now);
   Status settle();
   bool wanted(const std::string& service) const {
     return options_.services.empty() || options_.services.contains(service);

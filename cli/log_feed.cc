@@ -20,7 +20,7 @@ Status LogFeed::pump() {
   bytes_.clear();
   auto more = stream_.read(bytes_);
   const auto add = [this](LogLine line) { lines.push_back(std::move(line)); };
-  const Status decoded =
+  Status decoded =
       frames_.feed(bytes_, [this, &add](OutputStream stream, std::string_view payload) {
         assembler_.feed(stream, payload, add);
       });

@@ -7,7 +7,7 @@ find_library(YAML_CPP_ARCHIVE libyaml-cpp.a)
 find_package(nlohmann_json REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(CURL REQUIRED)
-# Loaded when it is needed (images/curl_library.h): compiled against, not linked.
+# Loaded when it is needed (images/http.cc): compiled against, not linked.
 add_library(curl_headers INTERFACE)
 add_library(CURL::headers ALIAS curl_headers)
 target_include_directories(curl_headers SYSTEM INTERFACE ${CURL_INCLUDE_DIRS})

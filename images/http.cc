@@ -1,9 +1,9 @@
 #include "images/http.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
+#include <curl/curl.h>
+#include <dlfcn.h>
 #include <netinet/in.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,13 +11,61 @@
 #include <cstring>
 #include <optional>
 
-#include "base/fd.h"
-#include "base/sha256.h"
-#include "images/curl_library.h"
-#include "images/download.h"
-
 namespace stack::images {
 namespace {
+
+// libcurl is loaded when it is first needed: with its security, directory and compression libraries
+// it takes three megabytes of an engine that mostly supervises containers.
+// These are its functions under their own names without "curl_".
+struct CurlLibrary {
+  decltype(&::curl_easy_init) easy_init;
+  decltype(&::curl_easy_cleanup) easy_cleanup;
+  decltype(&::curl_easy_reset) easy_reset;
+  decltype(&::curl_easy_setopt) easy_setopt;
+  decltype(&::curl_easy_perform) easy_perform;
+  decltype(&::curl_easy_getinfo) easy_getinfo;
+  decltype(&::curl_easy_strerror) easy_strerror;
+  decltype(&::curl_slist_append) slist_append;
+  decltype(&::curl_slist_free_all) slist_free_all;
+  decltype(&::curl_getdate) getdate;
+};
+
+template <typename Function>
+bool find(void* library, const char* name, Function* function) {
+  *function = reinterpret_cast<Function>(::dlsym(library, name));
+  return *function != nullptr;
+}
+
+Result<CurlLibrary> load() {
+  void* library = ::dlopen(STACK_CURL_SONAME, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr)
+    return Error::make(ErrorKind::kUnavailable,
+                       std::string("libcurl cannot be loaded: ") + ::dlerror())
+        .fix("Install the package libcurl4.");
+  CurlLibrary curl{};
+  decltype(&::curl_global_init) global_init = nullptr;
+  const bool complete = find(library, "curl_global_init", &global_init) &&
+                        find(library, "curl_easy_init", &curl.easy_init) &&
+                        find(library, "curl_easy_cleanup", &curl.easy_cleanup) &&
+                        find(library, "curl_easy_reset", &curl.easy_reset) &&
+                        find(library, "curl_easy_setopt", &curl.easy_setopt) &&
+                        find(library, "curl_easy_perform", &curl.easy_perform) &&
+                        find(library, "curl_easy_getinfo", &curl.easy_getinfo) &&
+                        find(library, "curl_easy_strerror", &curl.easy_strerror) &&
+                        find(library, "curl_slist_append", &curl.slist_append) &&
+                        find(library, "curl_slist_free_all", &curl.slist_free_all) &&
+                        find(library, "curl_getdate", &curl.getdate);
+  if (!complete || global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    return Error::make(ErrorKind::kUnavailable, "this libcurl cannot be used");
+  return curl;
+}
+
+// Any thread; the library stays loaded.
+Result<const CurlLibrary*> curl_library() {
+  static const Result<CurlLibrary> loaded = load();
+  if (!loaded.ok()) return loaded.error();
+  return &*loaded;
+}
 
 bool is_local_address(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
@@ -248,42 +296,6 @@ std::optional<std::int64_t> parse_http_date(const std::string& text) {
   if (!library.ok()) return std::nullopt;
   const time_t when = (*library)->getdate(text.c_str(), nullptr);
   return when < 0 ? std::nullopt : std::optional<std::int64_t>(when);
-}
-
-std::string url_file_name(const std::string& url) {
-  const std::string path = url.substr(0, url.find_first_of("?#"));
-  const std::size_t host = path.find("://");
-  const std::size_t slash = path.rfind('/');
-  if (host == std::string::npos || slash <= host + 2) return "";
-  const std::string name = path.substr(slash + 1);
-  return name == "." || name == ".." ? "" : name;
-}
-
-Status download_file(const std::string& url, const std::filesystem::path& to,
-                     const std::string& checksum, const std::stop_token& stop) {
-  Fd file = TRY(open_fd(to, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  Sha256 hash;
-  HttpRequest request;
-  request.url = url;
-  request.refuse_local_addresses = true;
-  request.stop = stop;
-  request.on_data = [&](long, std::string_view bytes) {
-    hash.update(bytes);
-    return write_all(file.get(), bytes);
-  };
-  HttpClient client;
-  const HttpResponse response = TRY(client.perform(request));
-  if (response.status != 200)
-    return Error::make(ErrorKind::kUnavailable,
-                       "invalid response status " + std::to_string(response.status));
-  const std::string digest = "sha256:" + hash.finish();
-  if (!checksum.empty() && checksum != digest)
-    return Error::invalid("digest mismatch: expected " + checksum + ", got " + digest);
-  if (const auto when = parse_http_date(response.header("last-modified"))) {
-    const struct timespec times[2] = {{*when, 0}, {*when, 0}};
-    if (::futimens(file.get(), times) != 0) return Error::os(errno, to.string());
-  }
-  return ok_status();
 }
 
 }  // namespace stack::images

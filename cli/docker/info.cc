@@ -39,6 +39,22 @@ std::string sorted_words(JsonView list) {
   return out;
 }
 
+// "name=seccomp,profile=builtin"
+std::string security_option(const std::string& option) {
+  std::string out;
+  std::string indent = "  ";
+  for (std::size_t start = 0; start <= option.size();) {
+    const std::size_t comma = std::min(option.find(',', start), option.size());
+    std::string part = option.substr(start, comma - start);
+    if (part.starts_with("name=")) part.erase(0, 5);
+    if (part.starts_with("profile=")) part = "Profile: " + part.substr(8);
+    out += indent + part + '\n';
+    indent = "   ";
+    start = comma + 1;
+  }
+  return out;
+}
+
 std::string info_page(const JsonView info, const std::string& socket) {
   std::string out = fmt::format(
       "Client:\n Version:    {}\n Context:    default\n Debug Mode: false\n\nServer:\n", kVersion);
@@ -66,18 +82,7 @@ std::string info_page(const JsonView info, const std::string& socket) {
   line(out, "Init Binary", info["InitBinary"]);
   if (const auto options = info["SecurityOptions"].texts(); !options.empty()) {
     out += " Security Options:\n";
-    for (std::string option : options) {  // "name=seccomp,profile=builtin"
-      std::string indent = "  ";
-      for (std::size_t start = 0; start <= option.size();) {
-        const std::size_t comma = std::min(option.find(',', start), option.size());
-        std::string part = option.substr(start, comma - start);
-        if (part.starts_with("name=")) part.erase(0, 5);
-        if (part.starts_with("profile=")) part = "Profile: " + part.substr(8);
-        out += indent + part + '\n';
-        indent = "   ";
-        start = comma + 1;
-      }
-    }
+    for (const std::string& option : options) out += security_option(option);
   }
   line(out, "Kernel Version", info["KernelVersion"]);
   line(out, "Operating System", info["OperatingSystem"]);

@@ -19,7 +19,9 @@ constexpr FlagSpec kFlags[] = {
     {"no-trunc", 0, FlagType::kBool, "Do not truncate output"},
 };
 
-std::string bare_name(std::string name) { return name.starts_with('/') ? name.substr(1) : name; }
+std::string bare_name(const std::string& name) {
+  return name.starts_with('/') ? name.substr(1) : name;
+}
 
 Result<int> stats(Context& context, const Arguments& args) {
   const Engine* engine = TRY(context.engine());
