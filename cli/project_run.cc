@@ -22,7 +22,7 @@ StepKind kind_of(const std::string& name) {
 
 // Who asks, for the history: behind sudo the one who called it.
 std::string user_name() {
-  if (const std::string caller = environment_value("SUDO_USER"); !caller.empty()) return caller;
+  if (std::string caller = environment_value("SUDO_USER"); !caller.empty()) return caller;
   const passwd* entry = ::getpwuid(::getuid());
   return entry != nullptr ? entry->pw_name : std::to_string(::getuid());
 }

@@ -94,7 +94,7 @@ Status write_file_data(const std::filesystem::path& path, std::uint64_t size,
   const Fd file = TRY(open_fd(path, O_RDONLY));
   std::uint64_t left = size;
   while (left > 0) {
-    std::string piece(std::min<std::uint64_t>(left, 256 * 1024), '\0');
+    std::string piece(std::min<std::uint64_t>(left, std::uint64_t{256} << 10), '\0');
     const ssize_t n = ::read(file.get(), piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return Error::os(errno, path.string());
@@ -261,7 +261,7 @@ Status TarExtractor::begin_entry(std::string_view header) {
   padding_ = tar_padding(entry.size).size();
   collecting_ = extension;
   if (extension) {
-    if (entry.size > 1024 * 1024)
+    if (entry.size > std::uint64_t{1} << 20)
       return Error::invalid("the archive has an extended header of more than 1 MiB");
     collected_.clear();
     collected_type_ = entry.type;
@@ -272,57 +272,59 @@ Status TarExtractor::begin_entry(std::string_view header) {
   return make(entry);
 }
 
+// What an extended header says of the entry that follows it.
+void TarExtractor::use_extension() {
+  if (collected_type_ == 'L') long_name_ = get_text(collected_);
+  if (collected_type_ == 'K') long_link_ = get_text(collected_);
+  if (collected_type_ != 'x') return;
+  std::string_view rest = collected_;
+  while (!rest.empty()) {  // "LENGTH key=value\n"
+    std::size_t length = 0;
+    std::from_chars(rest.data(), rest.data() + rest.size(), length);
+    const std::size_t space = rest.find(' ');
+    if (length == 0 || length > rest.size() || space == std::string_view::npos ||
+        space + 1 >= length)
+      return;
+    const std::string_view record = rest.substr(space + 1, length - space - 2);
+    if (record.starts_with("path=")) long_name_ = record.substr(5);
+    if (record.starts_with("linkpath=")) long_link_ = record.substr(9);
+    if (record.starts_with("size="))
+      std::from_chars(record.data() + 5, record.data() + record.size(), long_size_);
+    rest.remove_prefix(length);
+  }
+}
+
+Status TarExtractor::take_data(std::string_view data) {
+  if (collecting_) collected_ += data;
+  if (file_) TRY(write_all(file_.get(), data));
+  left_ -= data.size();
+  if (left_ > 0) return ok_status();
+  file_.reset();
+  if (collecting_) use_extension();
+  collecting_ = false;
+  return ok_status();
+}
+
 Status TarExtractor::feed(std::string_view bytes) {
   pending_ += bytes;
-  std::size_t at = 0;
-  for (;;) {
-    const std::size_t available = pending_.size() - at;
+  std::string_view rest = pending_;
+  while (!rest.empty()) {
     if (left_ > 0) {
-      const std::size_t n = static_cast<std::size_t>(std::min<std::uint64_t>(left_, available));
-      if (n == 0) break;
-      const std::string_view data = std::string_view(pending_).substr(at, n);
-      if (collecting_) collected_ += data;
-      if (file_) TRY(write_all(file_.get(), data));
-      left_ -= n;
-      at += n;
-      if (left_ > 0) break;
-      file_.reset();
-      if (collecting_ && collected_type_ == 'L') long_name_ = get_text(collected_);
-      if (collecting_ && collected_type_ == 'K') long_link_ = get_text(collected_);
-      if (collecting_ && collected_type_ == 'x') {
-        std::string_view rest = collected_;
-        while (!rest.empty()) {  // "LENGTH key=value\n"
-          std::size_t length = 0;
-          std::from_chars(rest.data(), rest.data() + rest.size(), length);
-          const std::size_t space = rest.find(' ');
-          if (length == 0 || length > rest.size() || space == std::string_view::npos ||
-              space + 1 >= length)
-            break;
-          const std::string_view record = rest.substr(space + 1, length - space - 2);
-          if (record.starts_with("path=")) long_name_ = record.substr(5);
-          if (record.starts_with("linkpath=")) long_link_ = record.substr(9);
-          if (record.starts_with("size=")) {
-            std::from_chars(record.data() + 5, record.data() + record.size(), long_size_);
-          }
-          rest.remove_prefix(length);
-        }
-      }
-      collecting_ = false;
-      continue;
-    }
-    if (padding_ > 0) {
-      const std::size_t n = static_cast<std::size_t>(std::min<std::uint64_t>(padding_, available));
-      if (n == 0) break;
+      const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left_, rest.size()));
+      TRY(take_data(rest.substr(0, n)));
+      rest.remove_prefix(n);
+    } else if (padding_ > 0) {
+      const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(padding_, rest.size()));
       padding_ -= n;
-      at += n;
-      continue;
+      rest.remove_prefix(n);
+    } else {
+      if (rest.size() < kBlock) break;
+      file_.reset();
+      TRY(begin_entry(rest.substr(0, kBlock)));
+      rest.remove_prefix(kBlock);
     }
-    if (available < kBlock) break;
-    file_.reset();
-    TRY(begin_entry(std::string_view(pending_).substr(at, kBlock)));
-    at += kBlock;
   }
-  pending_.erase(0, at);
+  pending_.erase(0, pending_.size() - rest.size());
   return ok_status();
 }
 

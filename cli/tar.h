@@ -47,6 +47,8 @@ class TarExtractor {
 
  private:
   Status begin_entry(std::string_view header);
+  Status take_data(std::string_view data);
+  void use_extension();
   Result<std::string> safe_name(const std::string& name) const;
   Status make(const TarEntry& entry);
 

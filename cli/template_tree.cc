@@ -28,6 +28,14 @@ struct Piece {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
+// Behind "{{" or "{{- ", which takes the space before it.
+std::size_t action_begin(std::string_view text, std::size_t open, std::string& plain) {
+  const std::size_t begin = open + 2;
+  if (begin + 1 >= text.size() || text[begin] != '-' || !is_space(text[begin + 1])) return begin;
+  plain.erase(plain.find_last_not_of(" \t\r\n") + 1);
+  return begin + 2;
+}
+
 Result<std::vector<Piece>> cut(std::string_view text) {
   std::vector<Piece> pieces;
   bool trim_next = false;
@@ -43,11 +51,7 @@ Result<std::vector<Piece>> cut(std::string_view text) {
     const auto line = static_cast<std::size_t>(
         1 + std::count(text.begin(), text.begin() + static_cast<long>(open), '\n'));
     const std::size_t line_start = text.rfind('\n', open) + 1;  // npos + 1 is 0
-    std::size_t begin = open + 2;
-    if (begin + 1 < text.size() && text[begin] == '-' && is_space(text[begin + 1])) {
-      plain.erase(plain.find_last_not_of(" \t\r\n") + 1);
-      begin += 2;
-    }
+    const std::size_t begin = action_begin(text, open, plain);
     if (!plain.empty()) pieces.push_back({std::move(plain), std::nullopt});
     const bool comment = text.substr(begin, 2) == "/*";
     const std::size_t comment_end = comment ? text.find("*/", begin) : 0;
