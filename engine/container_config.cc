@@ -94,6 +94,10 @@ std::vector<std::string> command_line(const ContainerConfig& merged) {
   return out;
 }
 
+std::string hostname_of(const Container& container) {
+  return container.config.hostname.empty() ? container.id.substr(0, 12) : container.config.hostname;
+}
+
 std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& identity,
                        const std::string& host_gateway) {
   std::string out =
@@ -108,6 +112,11 @@ std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& ide
     if (!address.empty() && address.front() == '[') address = address.substr(1, address.size() - 2);
     out += address + "\t" + entry.substr(0, colon) + "\n";
   }
+  return out + own_host_lines(identity);
+}
+
+std::string own_host_lines(const NetworkIdentity& identity) {
+  std::string out;
   for (const auto& address : identity.host_addresses) {
     out += address + "\t";
     if (!identity.domainname.empty()) {
@@ -117,6 +126,19 @@ std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& ide
     const std::size_t dot = identity.hostname.find('.');
     if (dot != std::string::npos) out += " " + identity.hostname.substr(0, dot);
     out += "\n";
+  }
+  return out;
+}
+
+std::string without_host_lines(const std::string& hosts,
+                               const std::vector<std::string>& addresses) {
+  std::string out;
+  for (std::size_t at = 0; at < hosts.size();) {
+    const std::size_t end = std::min(hosts.find('\n', at), hosts.size() - 1) + 1;
+    const std::string line = hosts.substr(at, end - at);
+    const std::string address = line.substr(0, line.find_first_of(" \t\n"));
+    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) out += line;
+    at = end;
   }
   return out;
 }

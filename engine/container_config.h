@@ -20,6 +20,9 @@ Result<ContainerConfig> merge_image_config(ContainerConfig config,
 // entrypoint and cmd as one list.
 std::vector<std::string> command_line(const ContainerConfig& merged);
 
+// The one that was asked for, else the short id.
+std::string hostname_of(const Container& container);
+
 // What happens around the container's own files at start.
 struct NetworkIdentity {
   std::string hostname, domainname;
@@ -28,6 +31,9 @@ struct NetworkIdentity {
 };
 std::string hosts_file(const ContainerConfig& config, const NetworkIdentity& identity,
                        const std::string& host_gateway);
+// The part of it that names the container itself: a line for each address.
+std::string own_host_lines(const NetworkIdentity& identity);
+std::string without_host_lines(const std::string& hosts, const std::vector<std::string>& addresses);
 std::string resolv_conf(const ContainerConfig& config, const NetworkIdentity& identity,
                         const std::string& host_text);
 

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "engine/container_endpoints.h"
+#include "engine/container_etc_files.h"
 #include "engine/container_start.h"
 #include "engine/containers_impl.h"
 #include "engine/networks.h"
@@ -70,6 +71,7 @@ void Containers::disconnect(const std::string& name_or_id, const std::string& ne
 Result<std::shared_ptr<StartJob>> Containers::Impl::network_job(const Container& c) const {
   auto job = std::make_shared<StartJob>();
   job->container = c;
+  job->directory = directory(c.id);
   for (const auto& endpoint : c.endpoints) {
     const Network* network = TRY(services.networks->find(endpoint.network_id));
     job->networks.push_back(Networks::spec_of(*network));
@@ -136,6 +138,7 @@ void Containers::Impl::connect(Entry* entry, const std::string& network_id, Endp
     endpoint.host_veth = netd::veth_name(random_hex(64), static_cast<int>(c.endpoints.size()));
   }
   const auto before = published_ports(c);
+  const bool had_resolver = needs_resolver(c);
   c.config.networks[endpoint.network_name] = endpoint.config;
   c.endpoints.push_back(endpoint);
   if (!up) {
@@ -153,7 +156,7 @@ void Containers::Impl::connect(Entry* entry, const std::string& network_id, Endp
     return done(prepared.error());
   }
   const auto job = *prepared;
-  job->resolver = c.endpoints.size() == 1;  // else it is there
+  job->resolver = needs_resolver(c) && !had_resolver;  // else it is there
   entry->exit_watch.cancel();
   const std::string id = c.id;
   const auto after = published_ports(c);
@@ -167,6 +170,7 @@ void Containers::Impl::connect(Entry* entry, const std::string& network_id, Endp
     left->networks.pop_back();
     services.pool.run(
         [job, left, endpoint] {
+          (void)remove_from_etc_files(job->directory, endpoint);
           return take_interface(*left, endpoint, is_gateway(job->container, endpoint));
         },
         [this, id, endpoint, done, error](const Status&) {
@@ -177,21 +181,26 @@ void Containers::Impl::connect(Entry* entry, const std::string& network_id, Endp
           done(error);
         });
   };
-  services.pool.run([job] { return make_missing_interfaces(*job); },
-                    [this, id, before, after, undo, done](Result<Fd> made) {
-                      if (!made.ok()) return undo(std::move(made).error());
-                      register_names(get(id), std::move(made).value(), [=, this](Status known) {
-                        if (!known.ok()) return undo(std::move(known).error());
-                        move_ports(id, before, after, [=, this](Status moved) {
-                          if (!moved.ok()) return undo(std::move(moved).error());
-                          Entry* same = get(id);
-                          save(*same);
-                          refresh_links(*same);
-                          watch_exit(same);
-                          done(Unit{});
-                        });
-                      });
-                    });
+  const auto make = [job, endpoint]() -> Result<Fd> {
+    Fd netns = TRY(make_missing_interfaces(*job));
+    TRY(add_to_etc_files(*job, endpoint));
+    return netns;
+  };
+  services.pool.run(make, [this, id, endpoint, before, after, undo, done](Result<Fd> made) {
+    if (!made.ok()) return undo(std::move(made).error());
+    register_names(get(id), std::move(made).value(), [=, this](Status known) {
+      if (!known.ok()) return undo(std::move(known).error());
+      move_ports(id, before, after, [=, this](Status moved) {
+        if (!moved.ok()) return undo(std::move(moved).error());
+        Entry* same = get(id);
+        save(*same);
+        refresh_links(*same);
+        watch_exit(same);
+        publish_attachment(same->c, endpoint, true);
+        done(Unit{});
+      });
+    });
+  });
 }
 
 void Containers::Impl::disconnect(Entry* entry, const std::string& network_id, Done<Unit> done) {
@@ -225,16 +234,20 @@ void Containers::Impl::disconnect(Entry* entry, const std::string& network_id, D
   entry->exit_watch.cancel();
   move_ports(id, before, published_ports(c), [=, this, job = *left](Status moved) {
     if (!moved.ok()) return put_back(std::move(moved).error());
-    services.pool.run([=] { return take_interface(*job, endpoint, was_gateway); },
-                      [this, id, endpoint, done](Status taken) {
-                        Entry* same = get(id);
-                        forget_endpoint(same, endpoint);
-                        register_names(same, Fd(), [](const Status&) {});
-                        refresh_links(*same);
-                        watch_exit(same);
-                        if (taken.ok()) return done(Unit{});
-                        done(std::move(taken).error());
-                      });
+    const auto take = [=]() -> Status {
+      TRY(remove_from_etc_files(job->directory, endpoint));
+      return take_interface(*job, endpoint, was_gateway);
+    };
+    services.pool.run(take, [this, id, endpoint, done](Status taken) {
+      Entry* same = get(id);
+      forget_endpoint(same, endpoint);
+      register_names(same, Fd(), [](const Status&) {});
+      refresh_links(*same);
+      watch_exit(same);
+      publish_attachment(same->c, endpoint, false);
+      if (taken.ok()) return done(Unit{});
+      done(std::move(taken).error());
+    });
   });
 }
 

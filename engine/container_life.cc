@@ -154,18 +154,21 @@ void Containers::Impl::watch_exit(Entry* entry) {
       [this, id = entry->c.id, generation = entry->generation] { on_shim_exit(id, generation); });
 }
 
+void Containers::Impl::publish_attachment(const Container& c, const Endpoint& endpoint,
+                                          bool begins) {
+  services.events.publish(
+      {"network",
+       begins ? "connect" : "disconnect",
+       endpoint.network_id,
+       {{"container", c.id}, {"name", endpoint.network_name}, {"type", "bridge"}},
+       services.clock.wall()});
+}
+
 // The networks and volumes that a container begins or ceases to use.
 void Containers::Impl::publish_attachments(const Entry& entry, bool begins) {
   const Container& c = entry.c;
   const WallTime now = services.clock.wall();
-  for (const auto& endpoint : c.endpoints) {
-    services.events.publish(
-        {"network",
-         begins ? "connect" : "disconnect",
-         endpoint.network_id,
-         {{"container", c.id}, {"name", endpoint.network_name}, {"type", "bridge"}},
-         now});
-  }
+  for (const auto& endpoint : c.endpoints) publish_attachment(c, endpoint, begins);
   for (const auto& mount : c.mounts) {
     if (mount.config.type != "volume") continue;
     std::map<std::string, std::string> attributes = {

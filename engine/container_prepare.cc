@@ -64,6 +64,16 @@ Status Containers::Impl::check_links(const Container& c) {
   return ok_status();
 }
 
+bool Containers::Impl::needs_resolver(const Container& c) const {
+  if (c.endpoints.empty()) return false;
+  const auto has_names = [&](const Endpoint& endpoint) {
+    const auto network = services.networks->find(endpoint.network_id);
+    return !endpoint.config.links.empty() || (network.ok() && !(*network)->predefined);
+  };
+  return !c.config.links.empty() || host_resolver_is_loopback() ||
+         std::any_of(c.endpoints.begin(), c.endpoints.end(), has_names);
+}
+
 Status Containers::Impl::prepare_endpoints(Container& c, StartJob* job) {
   int index = 0;
   for (auto& endpoint : c.endpoints) {
@@ -77,12 +87,7 @@ Status Containers::Impl::prepare_endpoints(Container& c, StartJob* job) {
     // A name of its own for every start: the pair of an earlier life may not be gone yet.
     endpoint.host_veth = netd::veth_name(random_hex(64), index++);
     job->networks.push_back(Networks::spec_of(**network));
-    if ((*network)->predefined) {
-      job->bridge_gate = services.networks->bridge_gate();
-    } else {
-      job->resolver = true;
-    }
-    if (!endpoint.config.links.empty()) job->resolver = true;
+    if ((*network)->predefined) job->bridge_gate = services.networks->bridge_gate();
   }
   return ok_status();
 }
@@ -106,8 +111,7 @@ Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
   TRY(join(c.config.ipc_mode, &job->ipc_pid));
   TRY(join(c.config.uts_mode, &job->uts_pid));
   TRY_WHILE(prepare_endpoints(c, job), "failed to set up container networking");
-  if (!c.endpoints.empty() && (!c.config.links.empty() || host_resolver_is_loopback()))
-    job->resolver = true;
+  job->resolver = needs_resolver(c);
   TRY(check_links(c));
   for (const auto& mount : c.mounts) {
     if (mount.config.type != "volume") continue;

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "engine/container_config.h"
 #include "engine/container_endpoints.h"
+#include "engine/container_etc_files.h"
 #include "engine/volume_mount.h"
 #include "images/copy.h"
 #include "images/overlay.h"
@@ -30,31 +31,6 @@ constexpr const char* kEtcFiles[] = {"resolv.conf", "hostname", "hosts"};
 
 bool has_own_network(const Container& container) {
   return !container.endpoints.empty() || container.config.network_mode == "none";
-}
-
-std::string hostname_of(const Container& container) {
-  return container.config.hostname.empty() ? container.id.substr(0, 12) : container.config.hostname;
-}
-
-Status write_etc_files(const StartJob& job) {
-  const ContainerConfig& config = job.container.config;
-  NetworkIdentity identity;
-  identity.hostname = hostname_of(job.container);
-  identity.domainname = config.domainname;
-  identity.own_resolver = job.resolver;
-  for (const auto& endpoint : job.container.endpoints) {
-    if (!endpoint.ipv4.empty()) identity.host_addresses.push_back(endpoint.ipv4);
-    if (!endpoint.ipv6.empty()) identity.host_addresses.push_back(endpoint.ipv6);
-  }
-  auto host_text = read_file("/etc/resolv.conf");
-  const std::string host_resolv =
-      host_text.ok() ? *host_text : std::string();  // a host without one has no resolver
-  std::string hosts = hosts_file(config, identity, job.host_gateway);
-  for (const auto& line : job.link_hosts) hosts += line + "\n";
-  TRY(write_file(job.directory / "hosts", hosts));
-  TRY(write_file(job.directory / "hostname", identity.hostname + "\n"));
-  TRY(write_file(job.directory / "resolv.conf", resolv_conf(config, identity, host_resolv)));
-  return ok_status();
 }
 
 bool has_subpath(const MountPoint& mount) {

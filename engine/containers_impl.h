@@ -141,6 +141,9 @@ struct Containers::Impl {
 
   // container_prepare.cc
   Status prepare(Entry* entry, StartJob* job);
+  // Names are looked up at 127.0.0.11: on any network but the predefined bridge, where the host's
+  // own resolvers serve unless something has to be looked up here.
+  bool needs_resolver(const Container& c) const;
   Status prepare_endpoints(Container& c, StartJob* job);
   Status check_links(const Container& c);
 
@@ -149,6 +152,7 @@ struct Containers::Impl {
   void unmount_unused_volumes(const Container& ended);
   void remove_after_failed_start(const Entry& entry);
   void publish_attachments(const Entry& entry, bool begins);
+  void publish_attachment(const Container& c, const Endpoint& endpoint, bool begins);
   // start() once its turn has come; `standby`: see Containers::start_standby().
   void start_in_turn(const std::string& name_or_id, bool standby, Done<Unit> done);
   void begin_running(Entry* entry, runtime::RunningContainer running);

@@ -58,17 +58,15 @@ Json networks_json(const Container& c, bool with_names) {
   Json out = Json::object();
   for (const auto& endpoint : c.endpoints)
     out[endpoint.network_name] = endpoint_document(c, endpoint, with_names);
-  if (!out.empty()) return out;
-  // Not attached yet: what was asked for, or the mode's own network.
-  Endpoint asked;
-  for (const auto& [name, config] : c.config.networks) {
-    asked.config = config;
-    asked.network_name = name;
-    out[name] = endpoint_document(c, asked, with_names);
-  }
-  if (out.empty() && c.config.network_mode.rfind("container:", 0) != 0) {
-    asked.network_name = network_mode(c);
-    out[asked.network_name] = endpoint_document(c, asked, with_names);
+  // The host's namespace and an empty one have no endpoints; one that was taken from all its networks
+  // has none left.
+  const std::string mode = network_mode(c);
+  if (mode == "host" || mode == "none") {
+    Endpoint own;
+    own.network_name = mode;
+    if (const auto asked = c.config.networks.find(mode); asked != c.config.networks.end())
+      own.config = asked->second;
+    out[mode] = endpoint_document(c, own, with_names);
   }
   return out;
 }

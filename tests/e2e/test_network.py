@@ -3,6 +3,7 @@ import json
 import socket
 import subprocess
 import threading
+import time
 
 from api_harness import EngineTest
 from harness import EndToEnd, Outside, eventually, fetch, holder_of_port, links
@@ -333,6 +334,29 @@ class Connections(NetworkApi):
         self.assertEqual(fetch(f"http://{self.addresses('web')['bridge']}/"), "web\n")
         self.connect("wide", "web", DriverOpts={"com.docker.network.endpoint.ifname": "wide0"})
         self.assertEqual(self.interfaces("web")["wide0"], (1400, [self.addresses("web")["wide"]]))
+
+    def test_names_come_with_the_first_network_that_has_them(self):
+        self.network("names")
+        self.web("other", {"names": {}}, port=None)
+        self.web("plain", {"bridge": {}}, port=None)
+        run = lambda *command: self.stack("container", "exec", "plain", *command).out
+        read = lambda name: run("cat", f"/etc/{name}")
+        self.assertNotIn("127.0.0.11", read("resolv.conf"))
+        run("sh", "-c", "echo 192.0.2.9 mine >>/etc/hosts")
+        begin = str(time.time())
+        self.connect("names", "plain")
+        own = self.addresses("plain")["names"]
+        self.assertIn("nameserver 127.0.0.11\n", read("resolv.conf"))
+        self.assertIn(f"\n192.0.2.9 mine\n{own}\t", read("hosts"))
+        self.assertEqual(run("wget", "-qO-", "http://other/"), "other\n")
+        self.disconnect("names", "plain")
+        self.assertNotIn(own, read("hosts"))
+        self.assertIn("192.0.2.9 mine", read("hosts"))
+        self.disconnect("bridge", "plain")
+        self.assertEqual(self.inspect("plain")["NetworkSettings"]["Networks"], {})
+        told = self.ask("GET", f"/events?since={begin}&until={time.time()}&filters=" + '{"type":["network"]}').body
+        self.assertEqual([(one["Action"], one["Actor"]["Attributes"]["name"]) for one in map(json.loads, told.splitlines())],
+                         [("connect", "names"), ("disconnect", "names"), ("disconnect", "bridge")])
 
     def test_a_connection_that_fails_leaves_the_others(self):
         for name in ("a", "b", "c"):

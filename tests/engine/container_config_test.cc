@@ -93,6 +93,14 @@ TEST(HostsFile, NamesTheContainerAndExtraHosts) {
   EXPECT_NE(text.find("172.18.0.2\tweb.example.org web\n"), std::string::npos);
 }
 
+TEST(HostsFile, LosesTheLinesOfAnAddressAlone) {
+  const std::string hosts = "127.0.0.1\tlocalhost\n10.0.0.2\tweb\n10.0.0.20\tdb\nfd00::2 web\nend";
+  EXPECT_EQ(without_host_lines(hosts, {"10.0.0.2", "fd00::2"}),
+            "127.0.0.1\tlocalhost\n10.0.0.20\tdb\nend");
+  EXPECT_EQ(without_host_lines(hosts, {}), hosts);
+  EXPECT_EQ(without_host_lines("", {"10.0.0.2"}), "");
+}
+
 TEST(ResolvConf, PointsToTheOwnResolverAndKeepsTheHostsSearchList) {
   NetworkIdentity identity;
   identity.own_resolver = true;

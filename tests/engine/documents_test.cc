@@ -129,12 +129,19 @@ TEST(Documents, ContainersShowWhatIs) {
   EXPECT_EQ(document["Config"]["Hostname"], "aaaaaaaaaaaa");
   Container created = c;
   created.status = RunState::kCreated;
-  created.endpoints.clear();
+  for (Endpoint& endpoint : created.endpoints) endpoint.ipv4.clear();
   created.started_at.reset();
   const Json before = container_document(created, {}, std::nullopt);
   EXPECT_EQ(before["NetworkSettings"]["Ports"], Json::object());
   EXPECT_EQ(before["NetworkSettings"]["Networks"]["net"]["IPAddress"], "");
   EXPECT_EQ(before["LogPath"], "");
+  created.endpoints.clear();
+  EXPECT_EQ(container_document(created, {}, std::nullopt)["NetworkSettings"]["Networks"],
+            Json::object());
+  created.config.network_mode = "host";
+  EXPECT_EQ(
+      container_document(created, {}, std::nullopt)["NetworkSettings"]["Networks"]["host"].size(),
+      before["NetworkSettings"]["Networks"]["net"].size());
 }
 
 TEST(LogDetails, AreWhatTheOptionsName) {
