@@ -69,6 +69,42 @@ Status TreeWatch::descend(const std::string& directory, std::set<std::string>* c
   return ok_status();
 }
 
+bool TreeWatch::below_root(const std::string& path) const {
+  return std::any_of(roots_.begin(), roots_.end(), [&](const std::string& root) {
+    return path.size() > root.size() && path.compare(0, root.size(), root) == 0 &&
+           path[root.size()] == '/';
+  });
+}
+
+Status TreeWatch::take_event(const inotify_event& event, const char* name,
+                             std::set<std::string>* changed) {
+  if ((event.mask & IN_Q_OVERFLOW) != 0) {  // too much at once: everything may have changed
+    for (const std::string& root : std::set<std::string>(roots_)) TRY(descend(root, changed));
+    return ok_status();
+  }
+  const auto directory = paths_.find(event.wd);
+  if (directory == paths_.end()) return ok_status();
+  if ((event.mask & IN_IGNORED) != 0) {
+    paths_.erase(directory);
+    return ok_status();
+  }
+  if (event.len == 0) return ok_status();
+  const std::string path = directory->second + "/" + name;
+  if (!below_root(path) && !singles_.contains(path)) return ok_status();
+  const bool is_directory = (event.mask & IN_ISDIR) != 0;
+  if (is_directory && (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
+    if (skip_(path)) return ok_status();
+    changed->insert(path);
+    return descend(path, changed);
+  }
+  // A new file counts when it is written or linked into place; an empty one when it is closed.
+  if ((event.mask & IN_CREATE) != 0 && fs::is_regular_file(fs::symlink_status(path)))
+    return ok_status();
+  if (is_directory && (event.mask & IN_ATTRIB) != 0) return ok_status();
+  changed->insert(path);
+  return ok_status();
+}
+
 Status TreeWatch::take(std::set<std::string>* changed) {
   alignas(inotify_event) char buffer[16 * 1024];
   for (;;) {
@@ -78,36 +114,8 @@ Status TreeWatch::take(std::set<std::string>* changed) {
     for (ssize_t at = 0; at < n;) {
       inotify_event event;
       std::memcpy(&event, buffer + at, sizeof event);
-      const char* name = buffer + at + sizeof event;
+      TRY(take_event(event, buffer + at + sizeof event, changed));
       at += static_cast<ssize_t>(sizeof event + event.len);
-      if ((event.mask & IN_Q_OVERFLOW) != 0) {  // too much at once: everything may have changed
-        for (const std::string& root : std::set<std::string>(roots_)) TRY(descend(root, changed));
-        continue;
-      }
-      const auto directory = paths_.find(event.wd);
-      if (directory == paths_.end()) continue;
-      if ((event.mask & IN_IGNORED) != 0) {
-        paths_.erase(directory);
-        continue;
-      }
-      if (event.len == 0) continue;
-      const std::string path = directory->second + "/" + name;
-      const bool below_root =
-          std::any_of(roots_.begin(), roots_.end(), [&](const std::string& root) {
-            return path.size() > root.size() && path.compare(0, root.size(), root) == 0 &&
-                   path[root.size()] == '/';
-          });
-      if (!below_root && !singles_.contains(path)) continue;
-      if ((event.mask & IN_ISDIR) != 0 && (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
-        if (skip_(path)) continue;
-        changed->insert(path);
-        TRY(descend(path, changed));
-        continue;
-      }
-      // A new file counts when it is written or linked into place; an empty one when it is closed.
-      if ((event.mask & IN_CREATE) != 0 && fs::is_regular_file(fs::symlink_status(path))) continue;
-      if ((event.mask & IN_ISDIR) != 0 && (event.mask & IN_ATTRIB) != 0) continue;
-      changed->insert(path);
     }
   }
 }

@@ -2,6 +2,8 @@
 // appear. What was written before the watch on its directory existed is reported as well.
 #pragma once
 
+#include <sys/inotify.h>
+
 #include <functional>
 #include <map>
 #include <set>
@@ -29,6 +31,8 @@ class TreeWatch {
       : inotify_(std::move(inotify)), skip_(std::move(skip)) {}
   // Watches the directory and what is below; reports what is there when `changed` is given.
   Status descend(const std::string& directory, std::set<std::string>* changed);
+  Status take_event(const inotify_event& event, const char* name, std::set<std::string>* changed);
+  bool below_root(const std::string& path) const;
 
   Fd inotify_;
   std::function<bool(const std::string&)> skip_;
