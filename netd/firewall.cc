@@ -127,6 +127,7 @@ Result<bool> remove_table_if_unused(const Table& table) {
   for (int i = 0; i < kNftAttempts; ++i) {
     // The generation guards against a network that appears between looking and deleting.
     const std::uint32_t seen = TRY(nft_generation(socket));
+    if (!TRY(find_table(socket, table))) return true;
     if (!TRY(list_set(socket, table, table.in_use)).empty()) return false;
     NftBatch batch(table.family, kTable, seen);
     batch.delete_table();
