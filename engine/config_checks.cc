@@ -148,7 +148,6 @@ bool is_link_local(const std::string& text) {
          (bytes[1] & 0xc0U) == 0x80;
 }
 
-// An address is the user's to choose only in a subnet that the user chose.
 void check_endpoints(const ContainerConfig& c) {
   const auto refuse = [](const std::string& network, std::string_view why) {
     bad_value(fmt::format("invalid config for network {}: {}", network, why));
@@ -169,12 +168,6 @@ void check_endpoints(const ContainerConfig& c) {
     for (const auto& text : endpoint.link_local_ips) {
       if (!is_link_local(text))
         refuse(name, "invalid endpoint settings:\ninvalid link-local IP address: " + text);
-    }
-    if (is_one_of(name, {"default", "bridge", "host", "none"}) &&
-        (!endpoint.ipv4.empty() || !endpoint.ipv6.empty())) {
-      refuse(name,
-             "invalid endpoint settings:\nuser specified IP address is supported on user defined "
-             "networks only");
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "engine/container_etc_files.h"
 #include "engine/container_start.h"
 #include "engine/containers_impl.h"
+#include "engine/endpoint_checks.h"
 #include "engine/networks.h"
 #include "netd/client.h"
 #include "netd/endpoint.h"
@@ -119,6 +120,8 @@ void Containers::Impl::connect(Entry* entry, const std::string& network_id, Endp
   const auto network = services.networks->find(network_id);
   if (!network.ok()) return done(network.error());
   if (Status fits = check_connectable(c, **network); !fits.ok())
+    return done(std::move(fits).error());
+  if (Status fits = check_endpoint(config, *network); !fits.ok())
     return done(std::move(fits).error());
   if (std::any_of(c.endpoints.begin(), c.endpoints.end(),
                   [&](const Endpoint& e) { return e.network_id == (*network)->id; })) {

@@ -11,6 +11,7 @@
 #include "engine/container_config.h"
 #include "engine/containers_impl.h"
 #include "engine/daemon_settings.h"
+#include "engine/endpoint_checks.h"
 #include "engine/image_service.h"
 #include "engine/networks.h"
 #include "engine/random_name.h"
@@ -148,6 +149,8 @@ Status Containers::Impl::make_endpoints(Container* c) const {
     const auto network = services.networks->find(known);
     Endpoint endpoint;
     endpoint.id = random_hex(64);
+    if (const Status fits = check_endpoint(config, network.ok() ? *network : nullptr); !fits.ok())
+      return Error::invalid("invalid config for network " + known + ": " + fits.error().message);
     endpoint.network_id = network.ok() ? (*network)->id : "";
     endpoint.network_name = network.ok() ? (*network)->config.name : known;
     endpoint.config = config;

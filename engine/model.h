@@ -225,6 +225,7 @@ struct IpamPool {
   std::string subnet, gateway, ip_range;
   std::map<std::string, std::string> aux_addresses;
   bool gateway_shown = true;  // false: the user chose the subnet, and the engine its gateway
+  bool by_engine = false;     // the engine chose the subnet
   bool operator==(const IpamPool&) const = default;
 };
 

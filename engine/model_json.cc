@@ -201,6 +201,7 @@ Result<NetworkConfig> parse_network_config(std::string_view body) {
       one.aux_addresses = field<StringMap>(pool, "AuxiliaryAddresses");
       // Only records say it.
       one.gateway_shown = field(pool, "GatewayShown", one.subnet.empty() || !one.gateway.empty());
+      one.by_engine = field(pool, "ByEngine", false);  // only records
       out.ipam.push_back(std::move(one));
     }
   }));
@@ -215,6 +216,7 @@ std::string to_network_body(const NetworkConfig& config) {
     if (!pool.ip_range.empty()) one["IPRange"] = pool.ip_range;
     if (!pool.aux_addresses.empty()) one["AuxiliaryAddresses"] = pool.aux_addresses;
     if (!pool.gateway_shown) one["GatewayShown"] = false;
+    if (pool.by_engine) one["ByEngine"] = true;
     pools.push_back(std::move(one));
   }
   return dump({{"Name", config.name},

@@ -79,6 +79,7 @@ Status Networks::fill_ipam(Network* network, const std::vector<std::string>& hos
     IpamPool pool;
     pool.subnet = subnet.cidr;
     pool.gateway = subnet.gateway;
+    pool.by_engine = !network->predefined;
     pools.push_back(std::move(pool));
   };
   if (network->config.enable_ipv4 && pool_of(*network, false) == nullptr) {

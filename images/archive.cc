@@ -23,7 +23,7 @@ struct Saved {
   std::string id;
   Descriptor manifest;
   std::vector<LayerRecord> layers;
-  std::vector<std::string> tags;  // full
+  std::set<std::string> tags;  // full
 };
 
 std::string blob_name(const std::string& digest) { return "blobs/sha256/" + digest.substr(7); }
@@ -199,16 +199,36 @@ Status Store::save(const std::vector<std::string>& references, int out_fd) const
   std::map<std::string, Saved> chosen;
   {
     const std::lock_guard lock(impl_->mutex);
+    const auto take = [&](const ImageRecord& record) -> Saved& {
+      Saved& saved = chosen[record.id];
+      saved.id = record.id;
+      saved.manifest = record.manifest;
+      saved.layers = record.layers;
+      return saved;
+    };
     for (const std::string& text : references) {
-      const ImageRecord* record = TRY(impl_->find(text));
-      Saved& saved = chosen[record->id];
-      saved.id = record->id;
-      saved.manifest = record->manifest;
-      saved.layers = record->layers;
-      // A name saves that tag; an id saves the image without names, as Docker does.
-      const auto reference = Reference::parse(text);
-      if (reference.ok() && record->tags.contains(reference->to_string()))
-        saved.tags.push_back(reference->to_string());
+      // A name without tag saves all its tags, one with a tag that one, and an id the image without
+      // names, as Docker does.
+      const auto name = Reference::parse_name(text);
+      const bool name_only = name.ok() && name->tag.empty() && name->digest.empty();
+      bool found = false;
+      for (const auto& [id, record] : impl_->images) {
+        for (const std::string& tag : record.tags) {
+          const bool wanted = name_only ? tag.starts_with(name->name() + ":")
+                                        : name.ok() && tag == name->to_string();
+          if (wanted) take(record).tags.insert(tag);
+          found = found || wanted;
+        }
+      }
+      if (found) continue;
+      const auto record = impl_->find(text);
+      if (record.ok()) {
+        take(**record);
+      } else if (name_only) {
+        return Error::not_found("No such image: " + text);
+      } else {
+        return name.ok() ? Error::not_found("reference does not exist") : record.error();
+      }
     }
   }
   const LayerStore& store = *impl_->layers;

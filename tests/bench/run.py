@@ -43,6 +43,13 @@ class Tool:
             sys.exit(f"{self.name}: {shlex.join(arguments)} failed in {cwd}:\n{done.stdout}{done.stderr}")
         return seconds
 
+    def docker(self, *arguments, check=True):
+        """Docker's own words, outside of any project."""
+        begin = time.monotonic()
+        subprocess.run([*self.images, *arguments], env=self.env, check=check, stdin=subprocess.DEVNULL, cwd="/",
+                       stdout=subprocess.DEVNULL, stderr=None if check else subprocess.DEVNULL)
+        return time.monotonic() - begin
+
     def is_engine(self, pid):
         # Not by the executed file: a shim has left the root directory that its file is in.
         return pathlib.Path(f"/proc/{pid}/comm").read_text().strip() in [name[:15] for name in self.processes]
@@ -150,20 +157,19 @@ def bench_many(tool, work, results, count):
     results.add(f"up again, {count} services", tool, tool.run("up", "-d", cwd=directory))
     results.add(f"ps, {count} services", tool, tool.run("ps", cwd=directory))
     results.add(f"memory (PSS), {count} services", tool, tool.memory())
-    results.add("exec true", tool, tool.run("exec", "-T", "s1", "true", cwd=directory))
-    results.add("run --rm true", tool, tool.run("run", "--rm", "-T", "s1", "true", cwd=directory))
+    results.add("compose exec true", tool, tool.run("exec", "-T", "s1", "true", cwd=directory))
+    results.add("compose run --rm true", tool, tool.run("run", "--rm", "-T", "s1", "true", cwd=directory))
+    for label, words in (("run --rm IMAGE true", ("container", "run", "--rm", "busybox", "true")),
+                         (f"container ls, {count}", ("container", "ls")), ("image ls", ("image", "ls")),
+                         ("container inspect", ("container", "inspect", f"many{count}-s1-1"))):
+        results.add(label, tool, tool.docker(*words))
     results.add(f"down, {count} services", tool, tool.run("down", cwd=directory))
 
 
 def bench_pull(tool, results, image):
-    def run(*arguments, check=True):
-        begin = time.monotonic()
-        subprocess.run([*tool.images, "image", *arguments], env=tool.env, check=check, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL, stderr=None if check else subprocess.DEVNULL)
-        return time.monotonic() - begin
-    run("rm", "-f", image.name, check=False)
-    results.add(f"pull, {image.sizes}", tool, run("pull", image.name))
-    run("rm", "-f", image.name)
+    tool.docker("image", "rm", "-f", image.name, check=False)
+    results.add(f"pull, {image.sizes}", tool, tool.docker("image", "pull", image.name))
+    tool.docker("image", "rm", "-f", image.name)
 
 
 def bench_build(tool, work, results):

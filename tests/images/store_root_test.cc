@@ -212,6 +212,21 @@ TEST_F(StoreTest, SaveAndLoadKeepTheId) {
   ASSERT_TRUE(lines.ok()) << lines.error().to_string();
   EXPECT_EQ(*lines, std::vector<std::string>{"Loaded image: box:1"});
   EXPECT_EQ(store_->find("box:1")->id, image->id);
+  // A name without tag stands for all its tags; an id for the image without names.
+  ASSERT_TRUE(store_->tag(image->id, *Reference::parse("box:2")).ok());
+  const auto reload = [&](const std::string& name) {
+    Fd again(::memfd_create("saved", MFD_CLOEXEC));
+    EXPECT_TRUE(store_->save({name, name}, again.get()).ok());
+    ::lseek(again.get(), 0, SEEK_SET);
+    return store_->load(again.get(), nullptr).value();
+  };
+  EXPECT_EQ(reload("box"),
+            (std::vector<std::string>{"Loaded image: box:1", "Loaded image: box:2"}));
+  EXPECT_EQ(reload("box:2"), std::vector<std::string>{"Loaded image: box:2"});
+  EXPECT_EQ(reload(image->id), std::vector<std::string>{"Loaded image ID: " + image->id});
+  Fd none(::memfd_create("saved", MFD_CLOEXEC));
+  EXPECT_EQ(store_->save({"nosuch"}, none.get()).error().message, "No such image: nosuch");
+  EXPECT_EQ(store_->save({"box:3"}, none.get()).error().message, "reference does not exist");
   Fd no_image = make_tar({file_entry("x")});
   EXPECT_NE(store_->load(no_image.get(), nullptr).error().message.find("neither manifest.json"),
             std::string::npos);
