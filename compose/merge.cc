@@ -235,12 +235,12 @@ class Merger {
   std::vector<std::string_view> keys_;
 };
 
-void take(Node& n, std::vector<std::string>& way, bool in_list, Marks& marks) {
+void take(Node& n, std::vector<std::string_view>& way, bool in_list, Marks& marks) {
   for (Entry& e : n.entries) {
     way.push_back(e.key);
     if (e.value.tag != Node::Tag::kNone && !in_list) {
       const bool is_reset = e.value.tag == Node::Tag::kReset;
-      marks.push_back({way, is_reset ? e.key_place : e.value.place, is_reset});
+      marks.push_back({{way.begin(), way.end()}, is_reset ? e.key_place : e.value.place, is_reset});
     }
     // Inside what replaces everything there is nothing left to reset.
     if (e.value.tag == Node::Tag::kNone) take(e.value, way, in_list, marks);
@@ -267,7 +267,7 @@ void erase_at(Node& n, const Mark& mark, std::size_t depth, Trace* trace) {
 
 Marks take_marks(Node& document) {
   Marks marks;
-  std::vector<std::string> way;
+  std::vector<std::string_view> way;
   take(document, way, false, marks);
   return marks;
 }

@@ -1,7 +1,8 @@
 #include "compose/normalize.h"
 
-#include <filesystem>
 #include <set>
+
+#include "compose/paths.h"
 
 namespace stack::compose {
 
@@ -75,9 +76,7 @@ void imply_dependencies(Node& s) {
 void clean_target(Node& mount) {
   Node* target = mount.find("target");
   if (target == nullptr || target->text.empty()) return;
-  std::string out = std::filesystem::path(target->text).lexically_normal().string();
-  while (out.size() > 1 && out.back() == '/') out.pop_back();
-  target->text = out;
+  target->text = clean_path(target->text);
 }
 
 // Keys without a value take it from the project's environment, when that has one.

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 
 #include "base/utf8.h"
@@ -42,11 +41,23 @@ bool is_base60(const std::string& t) {
   return groups && i == t.size();
 }
 
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
 // Begins as nothing but text does.
 bool is_word(const std::string& t) {
   constexpr std::string_view kOthers = "tTfFnNyYoO";  // true, False, null, yes, off, ...
-  return !t.empty() && std::isalpha(static_cast<unsigned char>(t[0])) != 0 &&
-         kOthers.find(t[0]) == std::string_view::npos;
+  constexpr std::size_t kLongest = 5;                 // of those words
+  return !t.empty() &&
+         (t[0] == '/' || (is_letter(t[0]) &&
+                          (t.size() > kLongest || kOthers.find(t[0]) == std::string_view::npos)));
+}
+
+// What most texts are: printed as they stand.
+bool is_plain_word(const std::string& t) {
+  return is_word(t) && t.back() != ':' && std::all_of(t.begin(), t.end(), [](char c) {
+           return is_letter(c) || (c >= '+' && c <= ':' && c != ',') || c == '_' || c == '=' ||
+                  c == '@';
+         });
 }
 
 bool is_control(unsigned char u) { return u < 0x20 || u == 0x7F; }
@@ -216,6 +227,10 @@ class YamlPrinter {
   }
 
   void string(const std::string& t, int indent) {
+    if (is_plain_word(t)) {
+      out_ += t;
+      return;
+    }
     const bool breaks = t.find('\n') != std::string::npos;
     const bool special =
         has_astral(t) || std::any_of(t.begin(), t.end(), [](char c) {
