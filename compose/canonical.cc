@@ -29,7 +29,7 @@ class Canonicaliser {
     }
   }
 
-  void attribute(const std::string& key, Node& n) {
+  void attribute(std::string_view key, Node& n) {
     if (key == "dns" || key == "label_file") return to_list(&n);
     if (key == "configs" || key == "secrets") return wrap_items(&n, "source");
     if (key == "networks" || key == "models") return names_to_map(&n);

@@ -12,8 +12,9 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
 }
 
-// The order of map keys in YAML output: numbers inside names count as numbers (web2 before web10),
-// and at the first difference a letter comes after anything else, unless digits stand before it.
+}  // namespace
+
+// At the first difference a letter comes after anything else, unless digits stand before it.
 bool natural_less(const std::string& a, const std::string& b) {
   std::size_t i = 0;
   while (i < a.size() && i < b.size() && a[i] == b[i]) ++i;
@@ -44,8 +45,6 @@ bool natural_less(const std::string& a, const std::string& b) {
   if (left.size() != right.size()) return left.size() < right.size();
   return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[i]);
 }
-
-}  // namespace
 
 void sort_entries(Node& n) {
   const auto less = [](const Entry& a, const Entry& b) { return natural_less(a.key, b.key); };

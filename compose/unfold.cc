@@ -29,7 +29,7 @@ class Unfolder {
     }
   }
 
-  void attribute(const std::string& key, Node& n) {
+  void attribute(std::string_view key, Node& n) {
     if (key == "environment") return environment(key, &n);
     if (key == "labels" || key == "annotations") return to_dict(&n, Unset::kEmpty);
     if (key == "sysctls") return to_dict(&n, Unset::kNull);
@@ -117,7 +117,7 @@ class Unfolder {
     }
   }
 
-  void hooks(Node& list, const std::string& key) {
+  void hooks(Node& list, std::string_view key) {
     const auto step = path_.enter(key);
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       const auto item = path_.enter(i);

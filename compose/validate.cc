@@ -228,6 +228,7 @@ class Validator {
   }
 
   void unique(Node& list) {
+    if (list.items.size() < 2) return;
     std::unordered_map<std::string, std::size_t> seen;
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       Node& item = list.items[i];

@@ -153,6 +153,11 @@ class YamlPrinter {
     }
   }
 
+  void entry(const Entry& e, int indent) {
+    pad(indent);
+    key_and_value(e, indent);
+  }
+
  private:
   void pad(int indent) { out_.append(static_cast<std::size_t>(indent), ' '); }
 
@@ -161,19 +166,23 @@ class YamlPrinter {
     for (const Entry& e : n.entries) {
       if (!inline_first) pad(indent);
       inline_first = false;
-      key(e.key);
-      out_ += ':';
-      if (e.value.is_map() && !e.value.entries.empty()) {
-        out_ += '\n';
-        map(e.value, indent + 2, false);
-      } else if (e.value.is_list() && !e.value.items.empty()) {
-        out_ += '\n';
-        list(e.value, indent + 2, false);
-      } else {
-        out_ += ' ';
-        scalar(e.value, indent + 2);
-        out_ += '\n';
-      }
+      key_and_value(e, indent);
+    }
+  }
+
+  void key_and_value(const Entry& e, int indent) {
+    key(e.key);
+    out_ += ':';
+    if (e.value.is_map() && !e.value.entries.empty()) {
+      out_ += '\n';
+      map(e.value, indent + 2, false);
+    } else if (e.value.is_list() && !e.value.items.empty()) {
+      out_ += '\n';
+      list(e.value, indent + 2, false);
+    } else {
+      out_ += ' ';
+      scalar(e.value, indent + 2);
+      out_ += '\n';
     }
   }
 
@@ -282,6 +291,10 @@ std::string print_yaml(const Node& node) {
   std::string out;
   YamlPrinter(out).document(node);
   return out;
+}
+
+void print_yaml(const Entry& entry, int indent, std::string& out) {
+  YamlPrinter(out).entry(entry, indent);
 }
 
 }  // namespace stack::compose
