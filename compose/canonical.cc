@@ -170,7 +170,8 @@ class Canonicaliser {
     if (!g.is_string()) return;
     Node list = Node::list(g.place);
     Node request = Node::map(g.place);
-    request.set("count", std::move(g));
+    // Elsewhere than in the file of the project itself any text is taken for it.
+    request.set("count", Node::string("all", g.place));
     list.items.push_back(std::move(request));
     g = std::move(list);
   }

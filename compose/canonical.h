@@ -16,6 +16,9 @@ namespace stack::compose {
 // `lenient`: variables are not replaced; what cannot be read for that reason stays as it is.
 void canonicalise(Node& root, bool lenient, Report& report);
 
+// Reports values that have no long form, in a tree that is not validated otherwise.
+void check_forms(Node& root, Report& report);
+
 // "[[IP:][HOST]:]CONTAINER[/PROTO]" to long-form ports, one for each port of a range. `path` is for
 // messages.
 std::vector<Node> parse_port(const Node& item, const Path& path, Report& report);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "compose/forms.h"
 #include "compose/path.h"
@@ -128,12 +129,12 @@ class Merger {
         to_build(over);
         break;
       case Rule::kDependencies:
-        names_to_map(&base, started_dependency);
-        names_to_map(&over, started_dependency);
+        to_names(base, started_dependency);
+        to_names(over, started_dependency);
         break;
       case Rule::kNames:
-        names_to_map(&base);
-        names_to_map(&over);
+        to_names(base, Node::null);
+        to_names(over, Node::null);
         break;
       case Rule::kLogging:
         if (!base.is_map() || !over.is_map() || other_driver(base, over)) base = Node::null();
@@ -161,6 +162,16 @@ class Merger {
                                      "replace it",
                     "cannot-merge");
     }
+  }
+
+  // What is neither list nor map has no names, as Docker Compose has it.
+  void to_names(Node& n, const std::function<Node(Place)>& value) {
+    names_to_map(&n, value);
+    if (n.is_map()) return;
+    report_.warning(n.place,
+                    fmt::format("{} is ignored here: it is no list of names", path_.text()), {},
+                    "wrong-type");
+    n = Node::map(n.place);
   }
 
   static void hosts(Node& base, Node& over) {

@@ -138,6 +138,9 @@ std::string single_quoted(const std::string& t) {
   return out + "'";
 }
 
+// Longer ones are printed with a question mark, as others do who print YAML.
+constexpr std::size_t kMaxSimpleKey = 128;
+
 class YamlPrinter {
  public:
   explicit YamlPrinter(std::string& out) : out_(out) {}
@@ -171,7 +174,10 @@ class YamlPrinter {
   }
 
   void key_and_value(const Entry& e, int indent) {
-    key(e.key);
+    if (e.key.size() > kMaxSimpleKey || e.key.find('\n') != std::string::npos) {
+      return explicit_key_and_value(e, indent);
+    }
+    string(e.key, 0);
     out_ += ':';
     if (e.value.is_map() && !e.value.entries.empty()) {
       out_ += '\n';
@@ -191,23 +197,30 @@ class YamlPrinter {
       if (!inline_first) pad(indent);
       inline_first = false;
       out_ += "- ";
-      if (i.is_map() && !i.entries.empty()) {
-        map(i, indent + 2, true);
-      } else if (i.is_list() && !i.items.empty()) {
-        list(i, indent + 2, true);
-      } else {
-        scalar(i, indent + 2);
-        out_ += '\n';
-      }
+      value_behind_mark(i, indent);
     }
   }
 
-  void key(const std::string& text) {
-    if (text.find('\n') != std::string::npos) {
-      out_ += double_quoted(text);
+  // Its first line continues the one with the mark.
+  void value_behind_mark(const Node& n, int indent) {
+    if (n.is_map() && !n.entries.empty()) {
+      map(n, indent + 2, true);
+    } else if (n.is_list() && !n.items.empty()) {
+      list(n, indent + 2, true);
     } else {
-      string(text, 0);
+      scalar(n, indent + 2);
+      out_ += '\n';
     }
+  }
+
+  // "? KEY" and ": VALUE", each on lines of its own.
+  void explicit_key_and_value(const Entry& e, int indent) {
+    out_ += "? ";
+    string(e.key, indent + 2);
+    out_ += '\n';
+    pad(indent);
+    out_ += ": ";
+    value_behind_mark(e.value, indent);
   }
 
   void scalar(const Node& n, int indent) {
