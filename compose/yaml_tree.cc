@@ -25,6 +25,27 @@ struct ViewBuffer : std::streambuf {
   }
 };
 
+// True when a text begins with a scalar in quotes, of which the last is missing. Anchors and tags may
+// stand before it.
+bool is_unclosed(std::string_view text) {
+  while (!text.empty() && (text[0] == '&' || text[0] == '!')) {
+    text.remove_prefix(std::min(text.find_first_of(" \t\r\n"), text.size()));
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  }
+  if (text.empty() || (text[0] != '"' && text[0] != '\'')) return false;
+  const char quote = text[0];
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '\\' && quote == '"') {
+      ++i;
+    } else if (text[i] == quote) {
+      const bool doubled = quote == '\'' && i + 1 < text.size() && text[i + 1] == quote;
+      if (!doubled) return false;
+      ++i;
+    }
+  }
+  return true;
+}
+
 // Hands the parser's events to the builder. `line`: where the text that is parsed begins in the
 // file, from 0.
 class Events : public YAML::EventHandler {
@@ -37,12 +58,20 @@ class Events : public YAML::EventHandler {
     if (mark.pos <= begun_) throw YAML::ParserException(mark, "unexpected end of the document");
     begun_ = mark.pos;
   }
-  void OnDocumentEnd() override {}
+  void OnDocumentEnd() override {
+    // The parser lets the end of a file close a quote.
+    if (last_.pos >= 0 &&
+        is_unclosed(words_.shortened().substr(static_cast<std::size_t>(last_.pos)))) {
+      throw YAML::ParserException(last_, "found unexpected end of stream: a quote is not closed");
+    }
+    last_.pos = -1;
+  }
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     builder_.null(place(mark), anchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (tag != "?") last_ = mark;
     builder_.scalar(place(mark), tag, anchor,
                     words_.whole(static_cast<std::size_t>(mark.pos), value));
   }
@@ -69,7 +98,8 @@ class Events : public YAML::EventHandler {
  private:
   TreeBuilder& builder_;
   YamlWords& words_;
-  int begun_ = -1;  // where the last document did
+  YAML::Mark last_ = YAML::Mark::null_mark();  // of the scalars that are not plain
+  int begun_ = -1;                             // where the last document did
   std::int32_t file_;
   std::int32_t line_;
 };
@@ -94,6 +124,7 @@ std::string reason(const std::string& message, const std::string& line) {
 }
 
 std::string hint(const std::string& why) {
+  if (why.find("a quote is not closed") != std::string::npos) return "close it on the same line";
   if (why.find("a tab") != std::string::npos) return "indent with spaces";
   if (why.find("mapping values") != std::string::npos) {
     return "a value that contains \": \" must be quoted; or the line above is indented less";
