@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/image_digests.h"
 #include "cli/json_text.h"
+#include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "compose/config_hash.h"
 #include "compose/explain.h"
@@ -110,7 +111,7 @@ Result<std::string> variables(const compose::LoadOptions& options, const std::st
                                       .add("Required", variable.required)
                                       .text());
     }
-    return out.text() + '\n';
+    return out.text() + "\n\n";  // as Docker Compose ends it
   }
   std::vector<Row> rows{{"NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE"}};
   for (const compose::Variable& variable : list) {
@@ -232,7 +233,7 @@ Result<std::string> whole(Context& context, const Arguments& args,
     if (lock) own = images_only(own);
     project = &own;
   }
-  return json ? compose::to_docker_json(*project) + '\n' : compose::to_yaml(*project);
+  return json ? compose::to_docker_json(*project) : compose::to_yaml(*project);
 }
 
 // Everything that there is to say about the files, on standard output; 1 when they have errors.
@@ -299,6 +300,8 @@ Result<int> config(Context& context, const Arguments& args) {
     TRY_WHILE(replace_file(path, text), "writing the configuration");
   } else {
     print(text);
+    // Docker Compose ends JSON without a line end, also on terminals.
+    if (!text.ends_with('\n') && is_terminal(STDOUT_FILENO)) print("\n");
   }
   return 0;
 }

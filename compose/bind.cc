@@ -263,7 +263,7 @@ class Reader {
     out.reserve(n.items.size());
     for (std::size_t i = 0; i < n.items.size(); ++i) {
       const std::size_t size = path_.size();
-      path_ += fmt::format("[{}]", i);
+      add_to_path(std::to_string(i));
       read(n.items[i], out.emplace_back());
       path_.resize(size);
     }
@@ -274,7 +274,7 @@ class Reader {
     if (!n.is_map()) return fail(n, "must be a mapping");
     for (const Entry& e : n.entries) {
       const std::size_t size = path_.size();
-      path_ += fmt::format("[{}]", e.key);
+      add_to_path(e.key);
       T& value = out[e.key];
       if (!e.value.is_null()) {
         read(e.value, value);
@@ -282,6 +282,12 @@ class Reader {
       name_it(value, e);
       path_.resize(size);
     }
+  }
+
+  void add_to_path(std::string_view item) {
+    path_ += '[';
+    path_ += item;
+    path_ += ']';
   }
 
   // An object's name in the project and place are those of its entry.

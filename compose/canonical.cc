@@ -29,7 +29,7 @@ class Canonicaliser {
     }
   }
 
-  void attribute(const std::string& key, Node& n) {
+  void attribute(std::string_view key, Node& n) {
     if (key == "dns" || key == "label_file") return to_list(&n);
     if (key == "configs" || key == "secrets") return wrap_items(&n, "source");
     if (key == "networks" || key == "models") return names_to_map(&n);
@@ -106,27 +106,18 @@ class Canonicaliser {
   }
 
   void ports(Node& n) {
+    const auto list = path_.enter("ports");
     std::vector<Node> out;
+    out.reserve(n.items.size());
     for (std::size_t i = 0; i < n.items.size(); ++i) {
-      Node& item = n.items[i];
-      if (item.is_map()) {
-        out.push_back(item);
-        continue;
+      if (n.items[i].is_map()) {
+        out.push_back(lenient_ ? n.items[i] : std::move(n.items[i]));
+      } else if (!short_port(n.items[i], i, out)) {
+        return;
       }
-      const std::string path = fmt::format("{}.ports.[{}]", path_.text(), i);
-      if (item.kind == Node::Kind::kFloat) {
-        report_.error(item.place, fmt::format("{}: {} is not a port", path, item.text));
-        continue;
-      }
-      // A list stays as it is when one of its items is no port yet, as with variables in it.
-      Report trial(report_.sources());
-      for (Node& p : parse_port(item, path, lenient_ ? trial : report_)) {
-        out.push_back(std::move(p));
-      }
-      if (trial.failed()) return;
       if (ports_ + out.size() > kMaxPorts) {
         report_.error(n.place,
-                      fmt::format("{}.ports: the ranges of this file are more than {} ports",
+                      fmt::format("{}: the ranges of this file are more than {} ports",
                                   path_.text(), kMaxPorts),
                       {}, "too-large");
         out.clear();
@@ -137,11 +128,27 @@ class Canonicaliser {
     n.items = std::move(out);
   }
 
+  // False when the list is to stay as it is, because an item is no port yet, as with variables in it.
+  bool short_port(const Node& item, std::size_t index, std::vector<Node>& out) {
+    const auto step = path_.enter(index);
+    if (item.kind == Node::Kind::kFloat) {
+      report_.error(item.place, fmt::format("{}: {} is not a port", path_.text(), item.text));
+      return true;
+    }
+    Report trial(report_.sources());
+    for (Node& p : parse_port(item, path_, lenient_ ? trial : report_)) {
+      out.push_back(std::move(p));
+    }
+    return !trial.failed();
+  }
+
   void mounts(Node& n) {
+    const auto list = path_.enter("volumes");
     for (std::size_t i = 0; i < n.items.size(); ++i) {
       Node& item = n.items[i];
       if (!item.is_string()) continue;
-      item = parse_mount(item, fmt::format("{}.volumes.[{}]", path_.text(), i), report_);
+      const auto step = path_.enter(i);
+      item = parse_mount(item, path_, report_);
     }
   }
 
@@ -163,7 +170,8 @@ class Canonicaliser {
     if (!g.is_string()) return;
     Node list = Node::list(g.place);
     Node request = Node::map(g.place);
-    request.set("count", std::move(g));
+    // Elsewhere than in the file of the project itself any text is taken for it.
+    request.set("count", Node::string("all", g.place));
     list.items.push_back(std::move(request));
     g = std::move(list);
   }

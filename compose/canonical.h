@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compose/node.h"
+#include "compose/path.h"
 #include "compose/report.h"
 
 namespace stack::compose {
@@ -15,13 +16,16 @@ namespace stack::compose {
 // `lenient`: variables are not replaced; what cannot be read for that reason stays as it is.
 void canonicalise(Node& root, bool lenient, Report& report);
 
+// Reports values that have no long form, in a tree that is not validated otherwise.
+void check_forms(Node& root, Report& report);
+
 // "[[IP:][HOST]:]CONTAINER[/PROTO]" to long-form ports, one for each port of a range. `path` is for
 // messages.
-std::vector<Node> parse_port(const Node& item, const std::string& path, Report& report);
+std::vector<Node> parse_port(const Node& item, const Path& path, Report& report);
 // "[SOURCE:]TARGET[:OPTIONS]"
-Node parse_mount(const Node& item, const std::string& path, Report& report);
+Node parse_mount(const Node& item, const Path& path, Report& report);
 // Its target as written; nothing after an error.
-std::optional<std::string> mount_target(const Node& item, const std::string& path, Report& report);
+std::optional<std::string> mount_target(const Node& item, const Path& path, Report& report);
 // "SOURCE[:TARGET[:PERMISSIONS]]"
 Node parse_device(const Node& item, Report& report);
 

@@ -94,17 +94,19 @@ class ProjectChecker {
 
   // Two mounts on one target, also volumes against tmpfs.
   void check_targets(const Service& s) {
-    std::map<std::string, std::string> seen;
-    const auto add = [&](const std::string& target, const char* list, std::size_t i,
+    std::map<std::string_view, std::pair<const char*, std::size_t>> seen;
+    const auto add = [&](std::string_view target, const char* list, std::size_t i,
                          const std::string& item) {
-      std::string at = fmt::format("services.{}.{}[{}]", s.name, list, i);
-      const auto [there, inserted] = seen.emplace(target, at);
+      const auto [there, inserted] = seen.emplace(target, std::pair(list, i));
       if (inserted) return;
-      report_.error(place_of(root_, {"services", s.name, list, item}),
-                    fmt::format("{}: target {} already mounted as {}", at, target, there->second));
+      const auto& [other, position] = there->second;
+      report_.error(
+          place_of(root_, {"services", s.name, list, item}),
+          fmt::format("services.{}.{}[{}]: target {} already mounted as services.{}.{}[{}]", s.name,
+                      list, i, target, s.name, other, position));
     };
     for (std::size_t i = 0; i < s.tmpfs.size(); ++i) {
-      add(s.tmpfs[i].substr(0, s.tmpfs[i].find(':')), "tmpfs", i, s.tmpfs[i]);
+      add(std::string_view(s.tmpfs[i]).substr(0, s.tmpfs[i].find(':')), "tmpfs", i, s.tmpfs[i]);
     }
     for (std::size_t i = 0; i < s.volumes.size(); ++i) {
       add(s.volumes[i].target, "volumes", i, s.volumes[i].source);

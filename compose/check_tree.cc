@@ -62,14 +62,15 @@ void check_ports(const Entry& service, Report& report) {
   }
 }
 
-void check_devices(const Node* requests, const std::string& path, Report& report) {
+void check_devices(const Node* requests, const Entry& service, const char* key, Report& report) {
   if (requests == nullptr) return;
   for (const Node& r : requests->items) {
     const Node* ids = r.find("device_ids");
     if (r.find("count") == nullptr || ids == nullptr) continue;
-    report.error(ids->place, fmt::format("{}.[]: \"count\" and \"device_ids\" attributes are "
-                                         "exclusive",
-                                         path));
+    report.error(ids->place,
+                 fmt::format("services.{}.{}.[]: \"count\" and \"device_ids\" attributes are "
+                             "exclusive",
+                             service.key, key));
   }
 }
 
@@ -113,9 +114,9 @@ void check_tree(const Node& root, Report& report) {
     check_ports(e, report);
     check_watch(e, report);
     check_mounts(e, report);
-    check_devices(e.value.find("gpus"), fmt::format("services.{}.gpus", e.key), report);
-    check_devices(at(e.value, {"deploy", "resources", "reservations", "devices"}),
-                  fmt::format("services.{}.deploy.resources.reservations.devices", e.key), report);
+    check_devices(e.value.find("gpus"), e, "gpus", report);
+    check_devices(at(e.value, {"deploy", "resources", "reservations", "devices"}), e,
+                  "deploy.resources.reservations.devices", report);
     check_probe(e, report);
   });
   each(root, "volumes", [&](const Entry& e) { check_volume(e, report); });

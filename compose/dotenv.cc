@@ -121,14 +121,8 @@ class EnvParser {
       return ok_status();
     }
     const std::string_view line = rest_of_line();
-    std::string_view plain = line;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      if (line[i] == '#' && (i == 0 || is_blank(line[i - 1]))) {
-        plain = line.substr(0, i);
-        break;
-      }
-    }
-    Result<std::string> value = expand(std::string(trim(plain)));
+    // A comment has a space before it: "A=#b" is "#b".
+    Result<std::string> value = expand(std::string(trim(line.substr(0, line.find(" #")))));
     if (!value.ok()) return std::move(value).error();
     at_ += line.size();
     store(key, *value);

@@ -155,6 +155,9 @@ ModelLoader::Services* ModelLoader::other_file(const std::string& path, const st
     pass(extended.model, [&] {
       merge_file(extended.model, std::move(document), report_);
       deduplicate(extended.model, report_);
+    });
+    pass(extended.model, [&] { check_forms(extended.model, report_); });
+    pass(extended.model, [&] {
       canonicalise(extended.model, !options_.interpolate, report_);
       deduplicate(extended.model, report_);
     });

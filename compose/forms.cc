@@ -24,6 +24,7 @@ void to_dict(Node* n, Unset unset) {
   if (n == nullptr) return;
   if (n->is_list()) {
     Node map = Node::map(n->place);
+    map.entries.reserve(n->items.size());
     for (const Node& item : n->items) {
       const std::size_t equals = item.text.find('=');
       map.set(item.text.substr(0, equals),
@@ -38,15 +39,15 @@ void to_dict(Node* n, Unset unset) {
   }
 }
 
-void to_environment(Node* n, const std::string& path, Report& report) {
+void to_environment(Node* n, const Path& path, Report& report) {
   if (n == nullptr) return;
   for (const Node& item : n->items) {
-    const std::string key = item.text.substr(0, item.text.find('='));
+    const std::string_view key = std::string_view(item.text).substr(0, item.text.find('='));
     if (key.empty() || key.back() != ' ') continue;
-    report.error(
-        item.place,
-        fmt::format("'{}' environment variable {} is declared with a trailing space", path, key),
-        "write KEY=value without spaces around the equals sign");
+    report.error(item.place,
+                 fmt::format("'{}' environment variable {} is declared with a trailing space",
+                             path.text(), key),
+                 "write KEY=value without spaces around the equals sign");
   }
   to_dict(n, Unset::kNull);
 }
@@ -79,19 +80,20 @@ void wrap(Node& n, std::string_view key) {
   n = std::move(map);
 }
 
-void to_words(Node* n, const std::string& path, Report& report) {
+void to_words(Node* n, const Path& path, Report& report) {
   if (n == nullptr || !n->is_string()) return;
   bool cut = false;
   Result<std::vector<std::string>> words = split_command(n->text, &cut);
   if (!words.ok()) {
-    report.error(n->place, fmt::format("{}: {}", path, words.error().message),
+    report.error(n->place, fmt::format("{}: {}", path.text(), words.error().message),
                  "a quote is not closed, or the text ends in a backslash");
     return;
   }
   if (cut) {
-    report.warning(n->place,
-                   fmt::format("{}: everything after an unquoted ; & | < or > is dropped", path),
-                   "to run a shell, write [\"sh\", \"-c\", \"...\"]");
+    report.warning(
+        n->place,
+        fmt::format("{}: everything after an unquoted ; & | < or > is dropped", path.text()),
+        "to run a shell, write [\"sh\", \"-c\", \"...\"]");
   }
   Node list = Node::list(n->place);
   for (std::string& w : *words) list.items.push_back(Node::string(std::move(w), n->place));

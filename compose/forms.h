@@ -18,7 +18,7 @@ enum class Unset { kNull, kEmpty };
 // ["KEY=value", ...] to {KEY: value}; values become strings.
 void to_dict(Node* n, Unset unset);
 // The same for names of variables, whose keys must not end in a space. `path` is for messages.
-void to_environment(Node* n, const std::string& path, Report& report);
+void to_environment(Node* n, const Path& path, Report& report);
 // "x" to ["x"].
 void to_list(Node* n);
 // [a, b] to {a: null, b: null}, or with what `value` makes.
@@ -28,7 +28,7 @@ Node started_dependency(Place at);
 // "x" to {key: x}.
 void wrap(Node& n, std::string_view key);
 // "sh -c 'x y'" to [sh, -c, "x y"].
-void to_words(Node* n, const std::string& path, Report& report);
+void to_words(Node* n, const Path& path, Report& report);
 // Scalars, values of a map, items of a list become strings.
 void to_string(Node& n);
 void values_to_strings(Node* n);

@@ -38,14 +38,20 @@ std::optional<Substitution> parse_body(std::string_view body) {
   return s;
 }
 
-// Length of "${...}" including its closing brace; braces inside balance. 0 when it is not closed.
+// Length of "${...}" including its closing brace; 0 when it is not closed. Braces inside balance, but
+// as in Docker Compose what stands right behind an opening one does not count, and when that leaves
+// too few, the last brace of the line closes.
 std::size_t braced_length(std::string_view t) {
   int depth = 0;
   for (std::size_t i = 1; i < t.size(); ++i) {
-    if (t[i] == '{') ++depth;
     if (t[i] == '}' && --depth == 0) return i + 1;
+    if (t[i] == '{') {
+      ++depth;
+      ++i;
+    }
   }
-  return 0;
+  const std::size_t last = t.substr(0, t.find('\n')).rfind('}');
+  return last == std::string_view::npos ? 0 : last + 1;
 }
 
 class Expander {

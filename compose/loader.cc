@@ -141,9 +141,14 @@ class Loading {
       resolve_paths(root, found_.directory, home_of(found_.environment));
       follow_watched(root);
     }
-    if (!options_.normalize) return;
     // Where variables stay as they are, so do keys that wait for a value; but the name is known.
     const StringMap only_name{{"COMPOSE_PROJECT_NAME", name}};
+    if (!options_.normalize) {
+      if (!options_.interpolate && options_.read_env_files) {
+        resolve_listed_environment(root, only_name);
+      }
+      return;
+    }
     normalize(root, name, options_.interpolate ? found_.environment : only_name);
   }
 
@@ -251,7 +256,7 @@ std::variant<std::string, LoadErrors> load_document(const LoadOptions& options, 
   Node& document = std::get<Node>(root);
   sort_keys(document);
   if (format == Format::kJson) null_empty_lists_of_model(document, options.normalize);
-  return format == Format::kJson ? print_json(document, 2) + "\n" : print_yaml(document);
+  return format == Format::kJson ? print_json(document, 2) : print_yaml(document);
 }
 
 std::variant<std::vector<Variable>, LoadErrors> variables(const LoadOptions& options) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "compose/forms.h"
 #include "compose/path.h"
@@ -128,12 +129,12 @@ class Merger {
         to_build(over);
         break;
       case Rule::kDependencies:
-        names_to_map(&base, started_dependency);
-        names_to_map(&over, started_dependency);
+        to_names(base, started_dependency);
+        to_names(over, started_dependency);
         break;
       case Rule::kNames:
-        names_to_map(&base);
-        names_to_map(&over);
+        to_names(base, Node::null);
+        to_names(over, Node::null);
         break;
       case Rule::kLogging:
         if (!base.is_map() || !over.is_map() || other_driver(base, over)) base = Node::null();
@@ -161,6 +162,16 @@ class Merger {
                                      "replace it",
                     "cannot-merge");
     }
+  }
+
+  // What is neither list nor map has no names, as Docker Compose has it.
+  void to_names(Node& n, const std::function<Node(Place)>& value) {
+    names_to_map(&n, value);
+    if (n.is_map()) return;
+    report_.warning(n.place,
+                    fmt::format("{} is ignored here: it is no list of names", path_.text()), {},
+                    "wrong-type");
+    n = Node::map(n.place);
   }
 
   static void hosts(Node& base, Node& over) {
@@ -235,12 +246,12 @@ class Merger {
   std::vector<std::string_view> keys_;
 };
 
-void take(Node& n, std::vector<std::string>& way, bool in_list, Marks& marks) {
+void take(Node& n, std::vector<std::string_view>& way, bool in_list, Marks& marks) {
   for (Entry& e : n.entries) {
     way.push_back(e.key);
     if (e.value.tag != Node::Tag::kNone && !in_list) {
       const bool is_reset = e.value.tag == Node::Tag::kReset;
-      marks.push_back({way, is_reset ? e.key_place : e.value.place, is_reset});
+      marks.push_back({{way.begin(), way.end()}, is_reset ? e.key_place : e.value.place, is_reset});
     }
     // Inside what replaces everything there is nothing left to reset.
     if (e.value.tag == Node::Tag::kNone) take(e.value, way, in_list, marks);
@@ -267,7 +278,7 @@ void erase_at(Node& n, const Mark& mark, std::size_t depth, Trace* trace) {
 
 Marks take_marks(Node& document) {
   Marks marks;
-  std::vector<std::string> way;
+  std::vector<std::string_view> way;
   take(document, way, false, marks);
   return marks;
 }

@@ -1,9 +1,8 @@
 // The short forms of services.*.volumes and services.*.devices.
 #include <fmt/core.h>
 
-#include <filesystem>
-
 #include "compose/canonical.h"
+#include "compose/paths.h"
 
 namespace stack::compose {
 namespace {
@@ -69,18 +68,12 @@ MountFlags parse_flags(const std::string& options) {
   return flags;
 }
 
-std::string clean_target(const std::string& target) {
-  std::string out = std::filesystem::path(target).lexically_normal().string();
-  while (out.size() > 1 && out.back() == '/') out.pop_back();
-  return out;
-}
-
 }  // namespace
 
 namespace {
 
 // [SOURCE, TARGET, OPTIONS], or [TARGET]; empty after an error.
-std::vector<std::string> mount_fields(const Node& item, const std::string& path, Report& report) {
+std::vector<std::string> mount_fields(const Node& item, const Path& path, Report& report) {
   std::vector<std::string> fields = split_fields(item.text);
   const char* why = nullptr;
   if (fields.size() > 3) why = "too many colons";
@@ -91,22 +84,23 @@ std::vector<std::string> mount_fields(const Node& item, const std::string& path,
   if (item.text.size() == 1 || item.text.size() == 2) return {item.text};
   if (item.text.empty()) why = "empty volume spec";
   if (why == nullptr) return fields;
-  report.error(item.place, fmt::format("{}: invalid spec: {}: {}", path, item.text, why),
+  report.error(item.place, fmt::format("{}: invalid spec: {}: {}", path.text(), item.text, why),
                "a volume is [SOURCE:]TARGET[:OPTIONS], for example \"data:/var/lib/data:ro\"");
   return {};
 }
 
 }  // namespace
 
-std::optional<std::string> mount_target(const Node& item, const std::string& path, Report& report) {
+std::optional<std::string> mount_target(const Node& item, const Path& path, Report& report) {
   const std::vector<std::string> fields = mount_fields(item, path, report);
   if (fields.empty()) return std::nullopt;
   return fields.size() == 1 ? fields[0] : fields[1];
 }
 
-Node parse_mount(const Node& item, const std::string& path, Report& report) {
+Node parse_mount(const Node& item, const Path& path, Report& report) {
   const Place at = item.place;
   Node n = Node::map(at);
+  n.entries.reserve(4);
   const std::vector<std::string> fields = mount_fields(item, path, report);
   if (fields.empty()) {
     n.tag = Node::Tag::kBroken;
@@ -117,7 +111,7 @@ Node parse_mount(const Node& item, const std::string& path, Report& report) {
   const bool bind = fields.size() > 1 && is_path(fields[0]);
   n.set("type", Node::string(bind ? "bind" : "volume", at));
   if (fields.size() > 1) n.set("source", Node::string(fields[0], at));
-  n.set("target", Node::string(clean_target(target), at));
+  n.set("target", Node::string(clean_path(target), at));
   if (flags.read_only) n.set("read_only", Node::boolean(true, at));
   // Either kind keeps the options of the other, as Docker Compose has it: labels for SELinux on a
   // named volume are options of `bind`.

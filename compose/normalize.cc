@@ -1,7 +1,8 @@
 #include "compose/normalize.h"
 
-#include <filesystem>
 #include <set>
+
+#include "compose/paths.h"
 
 namespace stack::compose {
 
@@ -75,9 +76,17 @@ void imply_dependencies(Node& s) {
 void clean_target(Node& mount) {
   Node* target = mount.find("target");
   if (target == nullptr || target->text.empty()) return;
-  std::string out = std::filesystem::path(target->text).lexically_normal().string();
-  while (out.size() > 1 && out.back() == '/') out.pop_back();
-  target->text = out;
+  target->text = clean_path(target->text);
+}
+
+// The lines of a list, which also a document without defaults has resolved.
+void resolve_lines(Node& values, const StringMap& environment) {
+  for (Node& line : values.items) {
+    const auto found = environment.find(line.text);
+    if (line.text.find('=') == std::string::npos && found != environment.end()) {
+      line.text += "=" + found->second;
+    }
+  }
 }
 
 // Keys without a value take it from the project's environment, when that has one.
@@ -91,12 +100,7 @@ void resolve_from(Node* values, const StringMap& environment, bool keep_unset) {
   if (!keep_unset) {
     std::erase_if(values->entries, [](const Entry& e) { return e.value.is_null(); });
   }
-  for (Node& line : values->items) {
-    const auto found = environment.find(line.text);
-    if (line.text.find('=') == std::string::npos && found != environment.end()) {
-      line.text += "=" + found->second;
-    }
-  }
+  resolve_lines(*values, environment);
   if (!keep_unset) {
     std::erase_if(values->items,
                   [](const Node& line) { return line.text.find('=') == std::string::npos; });
@@ -167,6 +171,12 @@ void set_defaults(Node& root) {
     }
     count_devices(s.find("gpus"));
     count_devices(at(s, {"deploy", "resources", "reservations", "devices"}));
+  });
+}
+
+void resolve_listed_environment(Node& root, const StringMap& environment) {
+  each(root, "services", [&](Node& s) {
+    if (Node* values = s.find("environment")) resolve_lines(*values, environment);
   });
 }
 

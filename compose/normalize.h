@@ -13,6 +13,10 @@ namespace stack::compose {
 // What holds even without normalisation: build contexts, targets of secrets, protocols of ports.
 void set_defaults(Node& root);
 
+// Lists of environment variables take what the environment has, which holds without normalisation
+// as well.
+void resolve_listed_environment(Node& root, const StringMap& environment);
+
 void normalize(Node& root, const std::string& project, const StringMap& environment);
 
 // Named volumes, networks, configs, secrets and models that no service uses are dropped.

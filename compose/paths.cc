@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <filesystem>
@@ -9,12 +10,32 @@
 
 namespace stack::compose {
 
+std::string clean_path(std::string_view path) {
+  if (path.empty()) return {};
+  const bool absolute = path[0] == '/';
+  std::string out(absolute ? "/" : "");
+  std::size_t fixed = out.size();  // what no ".." takes back
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view name = path.substr(begin, end - begin);
+    begin = end + 1;
+    if (name.empty() || name == ".") continue;
+    if (name == ".." && out.size() > fixed) {
+      const std::size_t slash = out.rfind('/');
+      out.resize(slash == std::string::npos ? 0 : std::max(slash, fixed));
+      continue;
+    }
+    if (name == ".." && absolute) continue;
+    if (!out.empty() && out.back() != '/') out += '/';
+    out += name;
+    if (name == "..") fixed = out.size();
+  }
+  return out.empty() ? "." : out;
+}
+
 std::string join_path(const std::string& base, const std::string& path) {
-  std::filesystem::path p(path);
-  if (p.is_relative()) p = std::filesystem::path(base) / p;
-  std::string out = p.lexically_normal().string();
-  while (out.size() > 1 && out.back() == '/') out.pop_back();
-  return out;
+  if (path.starts_with('/')) return clean_path(path);
+  return clean_path(base.empty() ? path : base + "/" + path);
 }
 
 std::string directory_of(const std::string& path) {

@@ -2,13 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "compose/node.h"
 #include "compose/project.h"
 
 namespace stack::compose {
 
-// "/a/b/../c" -> "/a/c"; a trailing slash goes. A relative path is put under `base`.
+// "/a/b/../c" -> "/a/c"; a trailing slash goes. Of nothing nothing.
+std::string clean_path(std::string_view path);
+// The same; a relative path is put under `base`.
 std::string join_path(const std::string& base, const std::string& path);
 std::string directory_of(const std::string& path);
 // How `path` is written under `base`, both absolute: "../other".

@@ -120,13 +120,13 @@ std::optional<std::string> expand(const ShortPort& p, Place at, std::vector<Node
 
 }  // namespace
 
-std::vector<Node> parse_port(const Node& item, const std::string& path, Report& report) {
+std::vector<Node> parse_port(const Node& item, const Path& path, Report& report) {
   std::vector<Node> out;
   ShortPort p;
   auto failure = split(item.text, p);
   if (!failure) failure = expand(p, item.place, out);
   if (failure) {
-    report.error(item.place, fmt::format("{}: {}", path, *failure),
+    report.error(item.place, fmt::format("{}: {}", path.text(), *failure),
                  "a port is [[IP:][HOST]:]CONTAINER[/PROTOCOL], for example \"8080:80\"");
     out.clear();
   }

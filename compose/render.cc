@@ -1,5 +1,10 @@
 #include "compose/render.h"
 
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
 #include "compose/bind.h"
 #include "compose/json.h"
 #include "compose/loader.h"
@@ -22,8 +27,22 @@ void unescape_all(Node& n) {
   for (Entry& e : n.entries) unescape_all(e.value);
 }
 
+// One after the other: the tree of a large project does not fit the caches.
+void print_services(const std::map<std::string, Service>& services, std::string& out) {
+  std::vector<const std::string*> names;
+  names.reserve(services.size());
+  for (const auto& [name, service] : services) names.push_back(&name);
+  std::sort(names.begin(), names.end(),
+            [](const std::string* a, const std::string* b) { return natural_less(*a, *b); });
+  out += "services:\n";
+  for (const std::string* name : names) {
+    print_yaml({*name, {}, write(services.at(*name), Style::kYaml)}, 2, out);
+  }
+}
+
 // In keys as well, as Docker Compose does.
-std::string double_dollars(const std::string& text) {
+std::string double_dollars(std::string text) {
+  if (text.find('$') == std::string::npos) return text;
   std::string out;
   out.reserve(text.size());
   std::size_t begin = 0;
@@ -45,7 +64,17 @@ std::string to_docker_json(const Project& project) {
 }
 
 std::string to_yaml(const Project& project) {
-  return double_dollars(print_yaml(write(project, Style::kYaml)));
+  const Node frame = write_frame(project, Style::kYaml);
+  if (frame.entries.empty()) return print_yaml(frame);
+  std::string out;
+  for (const Entry& e : frame.entries) {
+    if (e.key == "services" && !project.services.empty()) {
+      print_services(project.services, out);
+    } else {
+      print_yaml(e, 0, out);
+    }
+  }
+  return double_dollars(std::move(out));
 }
 
 Result<Project> load_canonical(std::string_view json) {

@@ -56,11 +56,14 @@ bool one_of(std::string_view t, std::initializer_list<std::string_view> words) {
 }  // namespace
 
 std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::string t;
-  for (char c : text) {
-    if (c != '_') t += c;
+  std::string without_underscores;
+  std::string_view digits = text;
+  if (text.find('_') != std::string_view::npos) {
+    for (const char c : text) {
+      if (c != '_') without_underscores += c;
+    }
+    digits = without_underscores;
   }
-  std::string_view digits = t;
   bool negative = false;
   if (!digits.empty() && (digits[0] == '-' || digits[0] == '+')) {
     negative = digits[0] == '-';
@@ -85,10 +88,10 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 }
 
 bool is_timestamp(std::string_view t) {
-  if (t.size() < 8 || t.find_first_not_of("0123456789-:.TtZz+ ") != std::string::npos) return false;
-  std::size_t i = 0;
-  while (i < t.size() && is_digit(t[i])) ++i;
-  if (i != 4 || t[i] != '-') return false;
+  if (t.size() < 8 || t[4] != '-' || !std::all_of(t.begin(), t.begin() + 4, is_digit) ||
+      t.find_first_not_of("0123456789-:.TtZz+ ") != std::string::npos) {
+    return false;
+  }
   const std::size_t second = t.find('-', 5);
   return second != std::string::npos && second > 5 && second <= 7 && second + 1 < t.size() &&
          is_digit(t[second + 1]);

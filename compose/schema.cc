@@ -138,9 +138,12 @@ class SchemaParser {
         {"any", Kind::kAny},   {"null", Kind::kNull},     {"bool", Kind::kBool},
         {"int", Kind::kInt},   {"number", Kind::kNumber}, {"string", Kind::kString},
         {"list", Kind::kList}, {"set", Kind::kList},      {"map", Kind::kMap},
-        {"names", Kind::kMap}};
+        {"names", Kind::kMap}, {"texts", Kind::kMap},     {"lines", Kind::kMap}};
     a.unique = name == "set";
-    a.names = name == "names";
+    a.keys = name == "names"   ? Alternative::Keys::kNames
+             : name == "texts" ? Alternative::Keys::kTexts
+             : name == "lines" ? Alternative::Keys::kLines
+                               : Alternative::Keys::kAny;
     a.kind = kinds.at(name);
     if (take('~')) a.check = word();
     if (take('<')) {

@@ -17,13 +17,15 @@ struct Section;
 
 // One thing a value may be.
 struct Alternative {
+  // What the keys of a map must be: names of objects; more than line ends; one line.
+  enum class Keys { kAny, kNames, kTexts, kLines };
   enum class Kind { kAny, kNull, kBool, kInt, kNumber, kString, kList, kMap, kSection };
   Kind kind = Kind::kAny;
   bool cast = false;                  // a string here becomes this kind after interpolation
   std::vector<std::string> choices;   // kString: only these; empty: any
   std::string check;                  // kString: name of a check in validate.cc
   bool unique = false;                // kList: no item twice
-  bool names = false;                 // kMap: its keys are names of objects
+  Keys keys = Keys::kAny;             // kMap
   std::optional<std::int64_t> least;  // kInt
   std::optional<std::int64_t> most;
   const std::vector<Alternative>* item = nullptr;  // of kList and kMap

@@ -1,8 +1,9 @@
 // The table of schema.cc. "[section]" opens a map with fixed keys ("+": and x-*, "*": and any
 // other), "name := shape" names a shape, "key shape" is a key, "key! shape" one that must be there.
 // Shapes: any null bool int number string, list(SHAPE), set(SHAPE) for a list without repetition,
-// map(SHAPE), names(SHAPE) for a map whose keys are names, @section, $name, 'word' for one allowed
-// string, SHAPE | SHAPE. "cast-int", "cast-number" and "cast-bool" turn strings into that kind,
+// map(SHAPE), names(SHAPE) for a map whose keys are names, texts(SHAPE) for one whose keys are more
+// than line ends, lines(SHAPE) for one whose keys are one line, @section, $name, 'word' for one
+// allowed string, SHAPE | SHAPE. "cast-int", "cast-number" and "cast-bool" turn strings into that kind,
 // int<1,9> has bounds, of which either may be absent, and string~check is checked by the function
 // of that name.
 #pragma once
@@ -12,7 +13,7 @@
 namespace stack::compose {
 
 inline constexpr std::string_view kSchemaTable = R"(
-dict          := map(null | bool | number | string) | set(string)
+dict          := texts(null | bool | number | string) | set(string)
 strings       := list(string)
 names         := set(string)
 string_list   := string | list(string)
@@ -20,7 +21,7 @@ string_set    := string | set(string)
 command       := null | string | list(string)
 size          := string | number
 count         := string | number
-hosts         := map(string | list(string)) | set(string)
+hosts         := texts(string | list(string)) | set(string)
 ulimits       := map(cast-int | @ulimit)
 files         := list(string | @file_reference)
 device_list   := list(@device_request)
@@ -370,12 +371,12 @@ labels        $dict
 [ipam +]
 driver        string
 config        list(@ipam_pool)
-options       map(string)
+options       lines(string)
 [ipam_pool +]
 subnet        string
 ip_range      string
 gateway       string
-aux_addresses map(string)
+aux_addresses lines(string)
 [external +]
 name          string
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace stack::compose {
 namespace {
@@ -51,6 +52,31 @@ constexpr Unsupported kUnsupported[] = {
     {"configs.*.template_driver", "it is for Swarm"},
 };
 
+// What asks for nothing needs no support.
+bool is_off(const Node& node) {
+  return node.is_null() || (node.is_scalar() && node.text == "false");
+}
+
+// The first part of a path, and the rest.
+std::pair<std::string_view, std::string_view> split(std::string_view path) {
+  const std::size_t dot = path.find('.');
+  return {path.substr(0, dot), dot == std::string_view::npos ? "" : path.substr(dot + 1)};
+}
+
+// True when there is something below `node` that the path leads to.
+bool leads_somewhere(const Node& node, std::string_view path) {
+  if (is_off(node)) return false;
+  if (path.empty()) return true;
+  const auto [part, next] = split(path);
+  for (const Entry& e : node.entries) {
+    if ((part == "*" || e.key == part) && leads_somewhere(e.value, next)) return true;
+  }
+  for (const Node& item : node.items) {
+    if (part == "*" && leads_somewhere(item, next)) return true;
+  }
+  return false;
+}
+
 class Finder {
  public:
   explicit Finder(Report& report) : report_(report) {}
@@ -58,7 +84,7 @@ class Finder {
   // `rest`: what of the entry's path is still to be found below `node`.
   void find(const Node& node, std::string_view rest, const std::string& at, Place place,
             const Unsupported& entry) {
-    if (node.is_null() || (node.is_scalar() && node.text == "false")) return;  // asks for nothing
+    if (is_off(node)) return;
     if (rest.empty()) {
       report_.warning(place,
                       fmt::format("{} is not supported yet and has no effect{}{}", at,
@@ -66,9 +92,7 @@ class Finder {
                       {}, "unsupported");
       return;
     }
-    const std::size_t dot = rest.find('.');
-    const std::string_view part = rest.substr(0, dot);
-    const std::string_view next = dot == std::string_view::npos ? "" : rest.substr(dot + 1);
+    const auto [part, next] = split(rest);
     for (const Entry& e : node.entries) {
       if (part == "*" || e.key == part) find(e.value, next, at + "." + e.key, e.key_place, entry);
     }
@@ -96,9 +120,8 @@ Table make_table() {
     const std::string_view path = entry.path;
     const std::size_t star = path.find(".*.");
     const std::string_view attribute_on = path.substr(star + 3);
-    const std::size_t dot = attribute_on.find('.');
-    const std::string_view rest = dot == std::string_view::npos ? "" : attribute_on.substr(dot + 1);
-    table[path.substr(0, star)].emplace(attribute_on.substr(0, dot), Rest{rest, &entry});
+    const auto [attribute, rest] = split(attribute_on);
+    table[path.substr(0, star)].emplace(attribute, Rest{rest, &entry});
   }
   return table;
 }
@@ -116,6 +139,7 @@ void warn_unsupported(const Node& root, const std::set<std::string>& active, Rep
       for (const Entry& e : object.value.entries) {
         const auto [begin, end] = attributes.equal_range(e.key);
         for (auto it = begin; it != end; ++it) {
+          if (!leads_somewhere(e.value, it->second.path)) continue;
           finder.find(e.value, it->second.path, fmt::format("{}.{}.{}", kind, object.key, e.key),
                       e.key_place, *it->second.entry);
         }

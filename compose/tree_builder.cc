@@ -198,8 +198,10 @@ bool TreeBuilder::is_new(Frame& f, const Key& key) {
     if (!inserted) first = &it->second;
   }
   if (first == nullptr) return true;
-  report_.error(key.place, fmt::format("line {}: mapping key \"{}\" already defined at line {}",
-                                       key.place.line, key.text, first->line));
+  report_.error(key.place,
+                fmt::format("line {}: mapping key \"{}\" already defined at line {}",
+                            key.place.line, key.text, first->line),
+                "say it once; a name stands for one value");
   return false;
 }
 

@@ -23,19 +23,17 @@ class Unfolder {
   }
 
  private:
-  std::string at(std::string_view key) const { return fmt::format("{}.{}", path_.text(), key); }
-
   void service(Node& n) {
     for (Entry& e : n.entries) {
       if (!e.value.is_null()) attribute(e.key, e.value);
     }
   }
 
-  void attribute(const std::string& key, Node& n) {
-    if (key == "environment") return to_environment(&n, at(key), report_);
+  void attribute(std::string_view key, Node& n) {
+    if (key == "environment") return environment(key, &n);
     if (key == "labels" || key == "annotations") return to_dict(&n, Unset::kEmpty);
     if (key == "sysctls") return to_dict(&n, Unset::kNull);
-    if (key == "command" || key == "entrypoint") return to_words(&n, at(key), report_);
+    if (key == "command" || key == "entrypoint") return words(key, &n);
     if (key == "dns_search" || key == "tmpfs") return to_list(&n);
     if (key == "networks") return networks(n);
     if (key == "build") return build(n);
@@ -50,13 +48,23 @@ class Unfolder {
     if (key == "post_start" || key == "pre_stop") return hooks(n, key);
   }
 
+  void environment(std::string_view key, Node* n) {
+    const auto step = path_.enter(key);
+    to_environment(n, path_, report_);
+  }
+
+  void words(std::string_view key, Node* n) {
+    const auto step = path_.enter(key);
+    to_words(n, path_, report_);
+  }
+
   static void networks(Node& n) {
     for (Entry& e : n.entries) values_to_strings(e.value.find("driver_opts"));
   }
 
   void build(Node& b) {
     const auto step = path_.enter("build");
-    to_environment(b.find("args"), at("args"), report_);
+    environment("args", b.find("args"));
     to_dict(b.find("labels"), Unset::kEmpty);
   }
 
@@ -109,7 +117,7 @@ class Unfolder {
     }
   }
 
-  void hooks(Node& list, const std::string& key) {
+  void hooks(Node& list, std::string_view key) {
     const auto step = path_.enter(key);
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       const auto item = path_.enter(i);
@@ -118,8 +126,8 @@ class Unfolder {
   }
 
   void hook(Node& h) {
-    to_words(h.find("command"), at("command"), report_);
-    to_environment(h.find("environment"), at("environment"), report_);
+    words("command", h.find("command"));
+    environment("environment", h.find("environment"));
   }
 
   static void provider(Node& p) {

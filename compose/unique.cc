@@ -3,6 +3,8 @@
 
 #include <optional>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "compose/canonical.h"
 #include "compose/forms.h"
@@ -58,7 +60,7 @@ std::optional<std::string> target(const Node& n, const char* what, const Path& p
 std::optional<std::string> mount(const Node& n, const Path& path, Report& report) {
   if (n.is_map()) return target(n, "volume", path, report);
   if (!n.is_string()) return "";
-  return mount_target(n, path.text(), report);
+  return mount_target(n, path, report);
 }
 
 std::optional<std::string> device(const Node& n, const Path& path, Report& report) {
@@ -148,6 +150,30 @@ void each_map_of_lists(Node& root, Path& path, const F& f) {
   each_object(root, path, "networks", [&](Node& n) { f(n, network_lists()); });
 }
 
+// The keys of a list so far, with the positions of their items. Most lists are short.
+class Seen {
+ public:
+  explicit Seen(std::size_t size) : is_short_(size < kShort) {
+    if (is_short_) short_.reserve(size);
+  }
+
+  // The position of the key, which is `position` when it is new.
+  std::size_t add(std::string key, std::size_t position) {
+    if (!is_short_) return long_.emplace(std::move(key), position).first->second;
+    for (const auto& [there, at] : short_) {
+      if (there == key) return at;
+    }
+    short_.emplace_back(std::move(key), position);
+    return position;
+  }
+
+ private:
+  static constexpr std::size_t kShort = 16;
+  bool is_short_;
+  std::vector<std::pair<std::string, std::size_t>> short_;
+  std::unordered_map<std::string, std::size_t> long_;
+};
+
 class Deduplicator {
  public:
   explicit Deduplicator(Report& report) : report_(report) {}
@@ -169,28 +195,24 @@ class Deduplicator {
   }
 
   void list(Node& list, KeyOf key_of) {
-    std::unordered_map<std::string, std::size_t> seen;
-    std::vector<Node> kept;
-    kept.reserve(list.items.size());
+    Seen seen(list.items.size());
+    std::size_t kept = 0;
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       const auto step = path_.enter(i);
-      std::optional<std::string> key = key_of(list.items[i], path_, report_);
-      if (!key) {
-        list.items[i].tag = Node::Tag::kBroken;
-        kept.push_back(std::move(list.items[i]));
-        continue;
-      }
-      const auto [it, inserted] = seen.emplace(std::move(*key), kept.size());
-      if (inserted) {
-        kept.push_back(std::move(list.items[i]));
-      } else {
+      Node& item = list.items[i];
+      std::optional<std::string> key = key_of(item, path_, report_);
+      if (!key) item.tag = Node::Tag::kBroken;
+      const std::size_t at = key ? seen.add(std::move(*key), kept) : kept;
+      if (at < kept) {
         if (Trace* trace = report_.trace()) {
-          trace->lost(Trace::How::kOverridden, path_.text(), list.items[i].place, kept[it->second]);
+          trace->lost(Trace::How::kOverridden, path_.text(), item.place, list.items[at]);
         }
-        kept[it->second] = std::move(list.items[i]);
+      } else {
+        ++kept;
       }
+      if (at != i) list.items[at] = std::move(item);
     }
-    list.items = std::move(kept);
+    list.items.resize(kept);
   }
 
   Report& report_;

@@ -95,6 +95,19 @@ bool is_object_name(std::string_view name) {
   });
 }
 
+bool is_good_key(Alternative::Keys keys, std::string_view key) {
+  switch (keys) {
+    case Alternative::Keys::kNames:
+      return is_object_name(key);
+    case Alternative::Keys::kTexts:
+      return key.find_first_not_of('\n') != std::string_view::npos;
+    case Alternative::Keys::kLines:
+      return !key.empty() && key.find('\n') == std::string_view::npos;
+    default:
+      return true;
+  }
+}
+
 // Checks of strings by name. As in the Compose Specification's schema, the text need only contain
 // what the pattern describes.
 struct Check {
@@ -216,11 +229,14 @@ class Validator {
 
   void map(Node& node, const Alternative& a) {
     for (Entry& e : node.entries) {
-      if (a.names && !is_object_name(e.key)) {
+      if (!is_good_key(a.keys, e.key)) {
         report_.error(
             e.key_place,
             fmt::format("{} additional properties '{}' not allowed", path_.plain_text(), e.key),
-            "a name consists of letters, digits, '.', '_' and '-'", "bad-name");
+            a.keys == Alternative::Keys::kNames
+                ? "a name consists of letters, digits, '.', '_' and '-'"
+                : "a key is a line of text",
+            "bad-name");
       }
       const auto step = path_.enter(e.key);
       walk(e.value, *a.item);
@@ -228,6 +244,7 @@ class Validator {
   }
 
   void unique(Node& list) {
+    if (list.items.size() < 2) return;
     std::unordered_map<std::string, std::size_t> seen;
     for (std::size_t i = 0; i < list.items.size(); ++i) {
       Node& item = list.items[i];

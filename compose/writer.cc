@@ -199,6 +199,15 @@ class Writer {
   Style style_;
 };
 
+// Leaves the services out.
+class FrameWriter : public Writer {
+ public:
+  using Writer::Writer;
+  void always(const char* key, const std::map<std::string, Service>&) {
+    Writer::always(key, std::map<std::string, Service>());
+  }
+};
+
 template <typename T>
 Node written(const T& value, Style style) {
   Node n = Node::map();
@@ -210,6 +219,14 @@ Node written(const T& value, Style style) {
 }  // namespace
 
 Node write(const Project& project, Style style) { return written(project, style); }
+
+Node write_frame(const Project& project, Style style) {
+  Node n = Node::map();
+  FrameWriter writer(n, style);
+  describe(writer, project);
+  return n;
+}
+
 Node write(const Service& service, Style style) { return written(service, style); }
 Node write(const Network& network, Style style) { return written(network, style); }
 Node write(const Volume& volume, Style style) { return written(volume, style); }

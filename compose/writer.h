@@ -14,6 +14,8 @@ enum class Style {
 };
 
 Node write(const Project& project, Style style);
+// The same with no service in it.
+Node write_frame(const Project& project, Style style);
 Node write(const Service& service, Style style);
 Node write(const Network& network, Style style);
 Node write(const Volume& volume, Style style);

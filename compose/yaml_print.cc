@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 
 #include "base/utf8.h"
@@ -42,11 +41,23 @@ bool is_base60(const std::string& t) {
   return groups && i == t.size();
 }
 
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
 // Begins as nothing but text does.
 bool is_word(const std::string& t) {
   constexpr std::string_view kOthers = "tTfFnNyYoO";  // true, False, null, yes, off, ...
-  return !t.empty() && std::isalpha(static_cast<unsigned char>(t[0])) != 0 &&
-         kOthers.find(t[0]) == std::string_view::npos;
+  constexpr std::size_t kLongest = 5;                 // of those words
+  return !t.empty() &&
+         (t[0] == '/' || (is_letter(t[0]) &&
+                          (t.size() > kLongest || kOthers.find(t[0]) == std::string_view::npos)));
+}
+
+// What most texts are: printed as they stand.
+bool is_plain_word(const std::string& t) {
+  return is_word(t) && t.back() != ':' && std::all_of(t.begin(), t.end(), [](char c) {
+           return is_letter(c) || (c >= '+' && c <= ':' && c != ',') || c == '_' || c == '=' ||
+                  c == '@';
+         });
 }
 
 bool is_control(unsigned char u) { return u < 0x20 || u == 0x7F; }
@@ -127,6 +138,9 @@ std::string single_quoted(const std::string& t) {
   return out + "'";
 }
 
+// Longer ones are printed with a question mark, as others do who print YAML.
+constexpr std::size_t kMaxSimpleKey = 128;
+
 class YamlPrinter {
  public:
   explicit YamlPrinter(std::string& out) : out_(out) {}
@@ -142,6 +156,11 @@ class YamlPrinter {
     }
   }
 
+  void entry(const Entry& e, int indent) {
+    pad(indent);
+    key_and_value(e, indent);
+  }
+
  private:
   void pad(int indent) { out_.append(static_cast<std::size_t>(indent), ' '); }
 
@@ -150,19 +169,26 @@ class YamlPrinter {
     for (const Entry& e : n.entries) {
       if (!inline_first) pad(indent);
       inline_first = false;
-      key(e.key);
-      out_ += ':';
-      if (e.value.is_map() && !e.value.entries.empty()) {
-        out_ += '\n';
-        map(e.value, indent + 2, false);
-      } else if (e.value.is_list() && !e.value.items.empty()) {
-        out_ += '\n';
-        list(e.value, indent + 2, false);
-      } else {
-        out_ += ' ';
-        scalar(e.value, indent + 2);
-        out_ += '\n';
-      }
+      key_and_value(e, indent);
+    }
+  }
+
+  void key_and_value(const Entry& e, int indent) {
+    if (e.key.size() > kMaxSimpleKey || e.key.find('\n') != std::string::npos) {
+      return explicit_key_and_value(e, indent);
+    }
+    string(e.key, 0);
+    out_ += ':';
+    if (e.value.is_map() && !e.value.entries.empty()) {
+      out_ += '\n';
+      map(e.value, indent + 2, false);
+    } else if (e.value.is_list() && !e.value.items.empty()) {
+      out_ += '\n';
+      list(e.value, indent + 2, false);
+    } else {
+      out_ += ' ';
+      scalar(e.value, indent + 2);
+      out_ += '\n';
     }
   }
 
@@ -171,23 +197,30 @@ class YamlPrinter {
       if (!inline_first) pad(indent);
       inline_first = false;
       out_ += "- ";
-      if (i.is_map() && !i.entries.empty()) {
-        map(i, indent + 2, true);
-      } else if (i.is_list() && !i.items.empty()) {
-        list(i, indent + 2, true);
-      } else {
-        scalar(i, indent + 2);
-        out_ += '\n';
-      }
+      value_behind_mark(i, indent);
     }
   }
 
-  void key(const std::string& text) {
-    if (text.find('\n') != std::string::npos) {
-      out_ += double_quoted(text);
+  // Its first line continues the one with the mark.
+  void value_behind_mark(const Node& n, int indent) {
+    if (n.is_map() && !n.entries.empty()) {
+      map(n, indent + 2, true);
+    } else if (n.is_list() && !n.items.empty()) {
+      list(n, indent + 2, true);
     } else {
-      string(text, 0);
+      scalar(n, indent + 2);
+      out_ += '\n';
     }
+  }
+
+  // "? KEY" and ": VALUE", each on lines of its own.
+  void explicit_key_and_value(const Entry& e, int indent) {
+    out_ += "? ";
+    string(e.key, indent + 2);
+    out_ += '\n';
+    pad(indent);
+    out_ += ": ";
+    value_behind_mark(e.value, indent);
   }
 
   void scalar(const Node& n, int indent) {
@@ -216,6 +249,10 @@ class YamlPrinter {
   }
 
   void string(const std::string& t, int indent) {
+    if (is_plain_word(t)) {
+      out_ += t;
+      return;
+    }
     const bool breaks = t.find('\n') != std::string::npos;
     const bool special =
         has_astral(t) || std::any_of(t.begin(), t.end(), [](char c) {
@@ -267,6 +304,10 @@ std::string print_yaml(const Node& node) {
   std::string out;
   YamlPrinter(out).document(node);
   return out;
+}
+
+void print_yaml(const Entry& entry, int indent, std::string& out) {
+  YamlPrinter(out).entry(entry, indent);
 }
 
 }  // namespace stack::compose

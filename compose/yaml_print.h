@@ -9,9 +9,13 @@
 namespace stack::compose {
 
 std::string print_yaml(const Node& node);
+// Adds an entry of a map that is indented.
+void print_yaml(const Entry& entry, int indent, std::string& out);
 
-// Orders the entries of a map as Docker Compose prints them: numbers inside keys count as numbers
-// (web2 before web10), and letters come after everything else.
+// The order in which Docker Compose prints keys: numbers inside count as numbers (web2 before
+// web10), and letters come after everything else.
+bool natural_less(const std::string& a, const std::string& b);
+// Of the entries of a map.
 void sort_entries(Node& map);
 // Of all maps in a tree.
 void sort_keys(Node& tree);

@@ -13,6 +13,7 @@
 
 #include "base/utf8.h"
 #include "compose/tree_builder.h"
+#include "compose/yaml_words.h"
 
 namespace stack::compose {
 namespace {
@@ -24,25 +25,55 @@ struct ViewBuffer : std::streambuf {
   }
 };
 
+// True when a text begins with a scalar in quotes, of which the last is missing. Anchors and tags may
+// stand before it.
+bool is_unclosed(std::string_view text) {
+  while (!text.empty() && (text[0] == '&' || text[0] == '!')) {
+    text.remove_prefix(std::min(text.find_first_of(" \t\r\n"), text.size()));
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  }
+  if (text.empty() || (text[0] != '"' && text[0] != '\'')) return false;
+  const char quote = text[0];
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '\\' && quote == '"') {
+      ++i;
+    } else if (text[i] == quote) {
+      const bool doubled = quote == '\'' && i + 1 < text.size() && text[i + 1] == quote;
+      if (!doubled) return false;
+      ++i;
+    }
+  }
+  return true;
+}
+
 // Hands the parser's events to the builder. `line`: where the text that is parsed begins in the
 // file, from 0.
 class Events : public YAML::EventHandler {
  public:
-  Events(TreeBuilder& builder, std::int32_t file, std::int32_t line)
-      : builder_(builder), file_(file), line_(line) {}
+  Events(TreeBuilder& builder, YamlWords& words, std::int32_t file, std::int32_t line)
+      : builder_(builder), words_(words), file_(file), line_(line) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     // The parser takes a property at the end of a file for a document that never ends.
     if (mark.pos <= begun_) throw YAML::ParserException(mark, "unexpected end of the document");
     begun_ = mark.pos;
   }
-  void OnDocumentEnd() override {}
+  void OnDocumentEnd() override {
+    // The parser lets the end of a file close a quote.
+    if (last_.pos >= 0 &&
+        is_unclosed(words_.shortened().substr(static_cast<std::size_t>(last_.pos)))) {
+      throw YAML::ParserException(last_, "found unexpected end of stream: a quote is not closed");
+    }
+    last_.pos = -1;
+  }
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     builder_.null(place(mark), anchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    builder_.scalar(place(mark), tag, anchor, value);
+    if (tag != "?") last_ = mark;
+    builder_.scalar(place(mark), tag, anchor,
+                    words_.whole(static_cast<std::size_t>(mark.pos), value));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     builder_.alias(place(mark), anchor);
@@ -59,12 +90,16 @@ class Events : public YAML::EventHandler {
   void OnMapEnd() override { builder_.close(); }
 
   Place place(const YAML::Mark& mark) const {
-    return {file_, line_ + mark.line + 1, mark.column + 1};
+    const std::int32_t missing = words_.missing(static_cast<std::size_t>(std::max(mark.pos, 0)),
+                                                static_cast<std::size_t>(std::max(mark.column, 0)));
+    return {file_, line_ + mark.line + 1, mark.column + missing + 1};
   }
 
  private:
   TreeBuilder& builder_;
-  int begun_ = -1;  // where the last document did
+  YamlWords& words_;
+  YAML::Mark last_ = YAML::Mark::null_mark();  // of the scalars that are not plain
+  int begun_ = -1;                             // where the last document did
   std::int32_t file_;
   std::int32_t line_;
 };
@@ -89,6 +124,7 @@ std::string reason(const std::string& message, const std::string& line) {
 }
 
 std::string hint(const std::string& why) {
+  if (why.find("a quote is not closed") != std::string::npos) return "close it on the same line";
   if (why.find("a tab") != std::string::npos) return "indent with spaces";
   if (why.find("mapping values") != std::string::npos) {
     return "a value that contains \": \" must be quoted; or the line above is indented less";
@@ -99,12 +135,16 @@ std::string hint(const std::string& why) {
   return {};
 }
 
-// Where a text stops being text, and why; nothing when it is good. UTF-16 and UTF-32 are the
-// parser's business.
-std::optional<std::pair<std::size_t, const char*>> not_text(std::string_view text) {
-  const auto begins = [&](std::string_view mark) { return text.substr(0, mark.size()) == mark; };
+// UTF-16 and UTF-32, which are the parser's business.
+bool is_wide(std::string_view text) {
   using namespace std::string_view_literals;
-  if (begins("\xFF\xFE"sv) || begins("\xFE\xFF"sv) || begins("\0\0\xFE\xFF"sv)) return std::nullopt;
+  return text.starts_with("\xFF\xFE"sv) || text.starts_with("\xFE\xFF"sv) ||
+         text.starts_with("\0\0\xFE\xFF"sv);
+}
+
+// Where a text stops being text, and why; nothing when it is good.
+std::optional<std::pair<std::size_t, const char*>> not_text(std::string_view text) {
+  if (is_wide(text)) return std::nullopt;
   const auto control = std::find_if(text.begin(), text.end(), [](char c) {
     const auto u = static_cast<unsigned char>(c);
     return (u < 0x20 && c != '\n' && c != '\r' && c != '\t') || u == 0x7F;
@@ -141,15 +181,16 @@ void report_syntax(const YAML::Exception& e, Place at, Report& report) {
 }
 
 // Parses the file from an offset on, at which a line begins; returns where to go on after an error.
-std::size_t parse_from(std::size_t begin, std::int32_t file, TreeBuilder& builder,
+std::size_t parse_from(std::size_t begin, std::int32_t file, bool shorten, TreeBuilder& builder,
                        std::vector<Node>& documents, Report& report) {
   const std::string& text = report.sources().file(file)->text;
   // Nothing at all is no document; nothing after a mark is one.
   const bool marked = text.starts_with("---") || text.find("\n---") != std::string::npos;
-  Events events(builder, file, report.sources().place(file, begin).line - 1);
+  YamlWords words(std::string_view(text).substr(begin), shorten && !is_wide(text));
+  Events events(builder, words, file, report.sources().place(file, begin).line - 1);
   Place reached;  // the error
   try {
-    ViewBuffer buffer(std::string_view(text).substr(begin));
+    ViewBuffer buffer(words.shortened());
     std::istream in(&buffer);
     YAML::Parser parser(in);
     for (;;) {
@@ -170,7 +211,7 @@ std::size_t parse_from(std::size_t begin, std::int32_t file, TreeBuilder& builde
 
 }  // namespace
 
-std::vector<Node> parse_yaml(std::int32_t file, Report& report) {
+std::vector<Node> parse_yaml(std::int32_t file, Report& report, bool shorten) {
   std::vector<Node> documents;
   const std::string& text = report.sources().file(file)->text;
   if (const auto wrong = not_text(text)) {
@@ -184,7 +225,7 @@ std::vector<Node> parse_yaml(std::int32_t file, Report& report) {
   constexpr int kMaxBroken = 20;
   std::size_t at = 0;
   for (int broken = 0; at != std::string::npos && broken < kMaxBroken; ++broken) {
-    at = parse_from(at, file, builder, documents, report);
+    at = parse_from(at, file, shorten, builder, documents, report);
   }
   return documents;
 }

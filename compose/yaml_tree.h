@@ -12,6 +12,7 @@
 namespace stack::compose {
 
 // `file` is the number of the text in the report's sources. Empty documents are left out.
-std::vector<Node> parse_yaml(std::int32_t file, Report& report);
+// `shorten`: by words (yaml_words.h), which changes nothing but the time it takes.
+std::vector<Node> parse_yaml(std::int32_t file, Report& report, bool shorten = true);
 
 }  // namespace stack::compose

@@ -1,7 +1,7 @@
 """Random projects: services with many attributes, other objects, overrides, extends, include, variables."""
 
 import case as cases
-from random_values import Bad, Raw, Values, flow
+from random_values import Bad, Raw, Values
 
 DIGEST = "sha256:" + "a1" * 32
 
@@ -29,16 +29,22 @@ class Project(Values):
         return self.text("busybox", "nginx:1", "nginx:${TAG:-1}", "r.example:5000/x@" + DIGEST, "r.example/a/b:1.2-x@" + DIGEST, "${REGISTRY:-docker.io}/library/redis:${TAG:-7}")
 
     def command(self):
+        if self.odd and self.chance(0.4):
+            return self.odd_command()
         return self.text("echo one", ["echo", "two"], "sh -c 'a b'", "x && y", "", [], "echo $$HOME", ["a", "${TAG:-b}"], Raw("|\n      echo a\n      echo b"), Raw(">-\n      folded\n      text \"q q\""),
                          "run --name=\"a b\" c\\ d", None, Bad('echo "open'), Bad(["a", 1]), Bad(5))
 
     def port(self):
+        if self.odd and self.chance(0.4):
+            return self.odd_port()
         return self.one("80:80", "8080:80/udp", "127.0.0.1:81:81", "90", lambda: 3000, "5000-5002:5000-5002", "6000-6002:7000", "[::1]:53:53", ":22", "${PORT:-9000}:90", "${PORT}:${NUM:-1}", "0.0.0.0:${PORT:-1}-9999:443",
                         "1000-1001:2000-2001/sctp", "127.0.0.1::99", Bad("80:99999"), Bad("1-2:1-3"), Bad("http"), Bad(Raw("22:22")), Bad("${UNSET}:80"), Bad("1.2.3:80:80"), Bad("80:80/xyz"), Bad(0),
                         lambda: {"target": self.number(80, 443), "published": self.one("8080", 8081, "9000-9001", "${PORT}"), "protocol": self.word("tcp", "udp"), **self.part({"name": "n", "app_protocol": "http", "x-a": 1})},
                         lambda: {"target": 80, "mode": self.one("host", "ingress"), "host_ip": self.one("127.0.0.1", "::1", Bad("nowhere"))}, Bad({"published": 80}), Bad({"target": "x"}), Bad({"target": 80, "tgt": 1}))
 
     def mount(self, target):
+        if self.odd and self.chance(0.4):
+            return self.odd_mount()
         volume = self.name(self.volumes, "data", "logs")
         return self.one(f"{volume}:/{volume}{target}", f"{volume}:/var/{volume}{target}:ro", f"./src:/src{target}", f"../up:/up{target}:z", f"/abs:/abs{target}:rshared,ro", f"~/home:/home{target}", f"/anonymous{target}",
                         f"${{DIR:-./d}}:/dir{target}/", f"./cached:/c{target}:cached", f".:/dot{target}:rw,Z", f"{volume}:/n{target}:nocopy", f"/var/run/docker.sock:/sock{target}", Bad(f"./a:/b{target}:c:d"), Bad(":/x"), Bad(""),
@@ -178,7 +184,7 @@ class Project(Values):
         if not whole:
             for key in list(out):
                 if self.chance(0.12):
-                    out[key] = Raw(self.one("!reset " + flow(self.one(None, [], {}, "x")), "!override " + flow(out[key]), "!reset"))
+                    out[key] = Raw(self.one("!reset " + self.flow(self.one(None, [], {}, "x")), "!override " + self.flow(out[key]), "!reset"))
         return out
 
     # Files.
@@ -188,7 +194,8 @@ class Project(Values):
         for name in names:
             body = self.service(name, whole)
             lines.append(f"  {name}:" + ("" if body or (self.wild and self.chance(0.3)) else " {}"))
-            lines += [f"    {key}: {flow(value)}" for key, value in body.items()]
+            style = self.chance(0.4)
+            lines += [f"    {key}:" + (self.block(value, 6) if style else " " + self.flow(value)) for key, value in body.items()]
             if whole and self.common and self.chance(0.5):
                 lines.append("    <<: " + self.one("*common", "[*common]", "[*common, *more]"))
         return lines
@@ -207,11 +214,11 @@ class Project(Values):
         ):  # fmt: skip
             if names:
                 lines.append(f"{kind}:")
-                lines += [f"  {name}: {flow(self.one(*contents))}" for name in sorted(names)]
+                lines += [f"  {name}: {self.flow(self.one(*contents))}" for name in sorted(names)]
         return lines
 
     def add_extends(self, main):
-        base = ["services:", "  base:"] + [f"    {k}: {flow(v)}" for k, v in {"image": "base", **self.body("base")}.items() if k not in ("depends_on", "links", "container_name")]
+        base = ["services:", "  base:"] + [f"    {k}: {self.flow(v)}" for k, v in {"image": "base", **self.body("base")}.items() if k not in ("depends_on", "links", "container_name")]
         extends = self.one("base", {"service": "base"})
         place = self.one("here", "sub/base.yaml", "sub/base.yaml", "../base.yaml")
         if place == "here":
@@ -219,7 +226,7 @@ class Project(Values):
         else:
             where = "sub/base.yaml" if place.startswith("sub") else "base/common.yaml"
             if self.chance(0.3):
-                base += ["  chained:", f"    extends: {flow(self.one('base', {'service': 'base'}))}", "    volumes: ['./chained:/chained']", "    env_file: [{path: one.env, required: false}]"]
+                base += ["  chained:", f"    extends: {self.flow(self.one('base', {'service': 'base'}))}", "    volumes: ['./chained:/chained']", "    env_file: [{path: one.env, required: false}]"]
             if self.chance(0.2):
                 base[:0] = ["x-unused: &anchor {a: b}"]
             self.files[where] = base
@@ -228,21 +235,22 @@ class Project(Values):
             self.files.setdefault("sub/" + env, ["S=1"])
             self.files.setdefault("base/" + env, ["S=2"])
         body = self.service("extending", whole=False)
-        main += [f"  extending:\n    extends: {flow(extends)}"] + [f"    {k}: {flow(v)}" for k, v in body.items() if not isinstance(v, Raw) or not v.startswith("!")]
+        main += [f"  extending:\n    extends: {self.flow(extends)}"] + [f"    {k}: {self.flow(v)}" for k, v in body.items() if not isinstance(v, Raw) or not v.startswith("!")]
 
     def add_include(self, main):
         included = Project(self.random.random())
-        included.wild, included.common, included.declared, included.included = self.wild, False, ["inner"], True
+        included.wild, included.odd = self.wild, self.odd
+        included.common, included.declared, included.included = False, ["inner"], True
         self.files["inc/compose.yaml"] = included.services(["inner"] + (["web"] if self.wild and self.chance(0.1) else [])) + included.objects()
         for env in ("one.env", "two.env", "raw.env"):
             self.files.setdefault("inc/" + env, ["I=${NUM:-inner}"])
         if self.chance(0.3):
             self.files["inc/.env"] = ["TAG=inner", "NUM=7", "FLAG=true"]
         if self.chance(0.3):
-            self.files["inc/over.yaml"] = ["services:", "  inner:", f"    labels: {flow(self.pairs(['over', 'l.a']))}"]
+            self.files["inc/over.yaml"] = ["services:", "  inner:", f"    labels: {self.flow(self.pairs(['over', 'l.a']))}"]
         item = self.one("inc/compose.yaml", "./inc/compose.yaml", {"path": "inc/compose.yaml", "env_file": self.one("one.env", ["one.env", "two.env"], Bad("nope.env"))}, {"path": ["inc/compose.yaml"], "project_directory": self.one(".", "inc", "./other")},
                         {"path": ["inc/compose.yaml", *(["inc/over.yaml"] if "inc/over.yaml" in self.files else [])]}, Bad({"pth": "inc/compose.yaml"}), Bad("inc/nope.yaml"))  # fmt: skip
-        main.append("include: " + flow(self.one([item], Bad(item))))
+        main.append("include: " + self.flow(self.one([item], Bad(item))))
 
     def make(self, number):
         names = self.some(self.NAMES, 1, 3)
@@ -251,12 +259,12 @@ class Project(Values):
         head = []
         if self.common:
             common = {k: v for k, v in self.body("common").items() if k not in ("depends_on", "links", "profiles", "container_name", "network_mode", "networks")}
-            head += [f"x-common: &common {flow(common)}".replace("\n", "\n  ") if not any(isinstance(v, Raw) for v in common.values()) else "x-common: &common {environment: {X: y}}", f"x-more: &more {flow({'labels': self.pairs(['m', 'l.a'])})}"]
+            head += [f"x-common: &common {self.flow(common)}".replace("\n", "\n  ") if not any(isinstance(v, Raw) for v in common.values()) else "x-common: &common {environment: {X: y}}", f"x-more: &more {self.flow({'labels': self.pairs(['m', 'l.a'])})}"]
         main = self.services(names)
         if self.chance(0.25):
             self.add_extends(main)
         if self.chance(0.15):
-            main.append(f"name: {flow(self.one('proj', 'my_${NUM:-3}', '', Bad('My Project')))}")
+            main.append(f"name: {self.flow(self.one('proj', 'my_${NUM:-3}', '', Bad('My Project')))}")
         if self.chance(0.1):
             head.append('version: "3.8"')
         if self.chance(0.1):
@@ -277,6 +285,12 @@ class Project(Values):
         self.files["one.env"] = self.random.sample(["A=file", "E='x y'", 'F="$TAG"', "G=${NOPE:-d}", "TAG", "H=a # c", 'M="two\nlines"', "export X=1", "A.b=2", "J=${NUM}$$x", "K='${NUM}'"], 4)
         self.files["two.env"] = self.random.sample(["A=second", "C=${A}", "N=", "Y: z", "Q=\"a\\nb\""], 2)
         self.files["raw.env"] = ["A='kept'", "R=$NUM # kept"]
+        if self.odd or self.chance(0.1):
+            for name, often in ((".env", 0.1), ("one.env", 0.3), ("raw.env", 0.3)):
+                if self.chance(often):
+                    self.files[name] += self.env_lines()
+            for name in [n for n in self.files if n.endswith(".yaml")]:
+                self.files[name] = self.yaml_text(self.files[name])
         if self.chance(0.25):
             flags.append("--profile " + self.one("p", "q", "'*'", "p --profile q"))
         variables = self.some(["TAG=outer", "NUM=5", "FLAG=false", "PORT=7000", "COMPOSE_PROFILES=p", Bad("COMPOSE_PROJECT_NAME=Given")], 0, 2)

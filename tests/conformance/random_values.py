@@ -3,9 +3,7 @@
 import json
 import random
 
-
-class Raw(str):
-    """YAML that is written as it is."""
+from random_oddities import Oddities, Raw  # noqa: F401
 
 
 class Bad:
@@ -15,23 +13,14 @@ class Bad:
         self.value = value
 
 
-def flow(value):
-    if isinstance(value, Raw):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k)}: {flow(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(flow(v) for v in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-class Values:
+class Values(Oddities):
     # What the environment has of each kind is set by Project: a variable may stand where its kind fits.
     TEXTS, NUMBERS, FLAGS = ["TAG", "DIR", "EMPTY", "UNSET"], ["NUM", "PORT"], ["FLAG"]
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.wild = self.random.random() < 0.3
+        self.wild = self.random.random() < 0.5
+        self.odd = self.random.choice([0, 0.01, 0.03, 0.03]) if self.wild else 0.0
 
     def chance(self, probability):
         return self.random.random() < probability
@@ -65,6 +54,8 @@ class Values:
 
     def text(self, *plain):
         """Any string, now and then with a variable."""
+        if self.odd and self.chance(0.2):
+            return self.nested()
         value = self.one(*plain)
         if not isinstance(value, str) or isinstance(value, Raw) or not self.chance(0.2):
             return value
@@ -82,9 +73,13 @@ class Values:
             self.one(True, False)
 
     def size(self):
+        if self.odd and self.chance(0.3):
+            return self.odd_size()
         return self.word("64m", "1g", "512k", "1.5gb", "100", lambda: 1048576, "2GiB", "300M", "7b", "1 m", Bad("10x"), Bad(""), Bad("-1m"))
 
     def duration(self):
+        if self.odd and self.chance(0.3):
+            return self.odd_duration()
         return self.word("5s", "1m30s", "500ms", "1h", "0s", "1.5h", "90m", "1us", "1h1m1s", Bad("2d"), Bad("10"), Bad("5 s"), Bad(""), Bad(5))
 
     def pairs(self, keys, values=None, count=3):

@@ -44,7 +44,8 @@ def run_stack(program, case, command):
 
 def comparable(text, command):
     try:
-        return json.dumps(json.loads(text), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+        end = text[len(text.rstrip("\n")):]
+        return json.dumps(json.loads(text), sort_keys=True, indent=2, ensure_ascii=False) + end
     except ValueError:
         pass
     if any(flag in command.arguments for flag in ("--services", "--volumes", "--networks", "--images", "--models", "--variables")):

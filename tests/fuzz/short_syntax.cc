@@ -11,8 +11,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const Sources sources;
   Report report(sources);
   const Node item = Node::string(text);
-  (void)parse_port(item, "p", report);
-  (void)parse_mount(item, "v", report);
+  const Path path;
+  (void)parse_port(item, path, report);
+  (void)parse_mount(item, path, report);
   if (!text.empty()) (void)parse_device(item, report);
   bool cut = false;
   (void)split_command(text, &cut);
