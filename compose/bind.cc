@@ -162,7 +162,7 @@ class Reader {
   }
   static std::uint64_t bit(std::string_view key) {
     if (key.empty()) return 0;
-    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(key[i]); };
+    const auto at = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(key[i])}; };
     return std::uint64_t{1} << ((key.size() * 7U + at(0) + at(key.size() / 2) * 3U) % 64U);
   }
 

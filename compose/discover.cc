@@ -64,27 +64,28 @@ class Discovery {
     return options_.working_directory;
   }
 
+  Result<bool> env_file_disabled() const {
+    const std::string* disable = variable("COMPOSE_DISABLE_ENV_FILE");
+    if (disable == nullptr) return false;
+    const auto is = [&](std::initializer_list<std::string_view> words) {
+      return std::find(words.begin(), words.end(), *disable) != words.end();
+    };
+    if (is({"1", "t", "T", "true", "TRUE", "True"})) return true;
+    if (is({"0", "f", "F", "false", "FALSE", "False"})) return false;
+    return Error::invalid(
+               fmt::format("COMPOSE_DISABLE_ENV_FILE must be a boolean, not \"{}\"", *disable))
+        .fix("use 1 or 0");
+  }
+
   // Values that are there already win, so it may run again when the project's directory is known.
   Status read_env_files() {
-    std::vector<std::string> paths;
-    for (const std::string& f : options_.env_files) paths.push_back(f);
+    std::vector<std::string> paths = options_.env_files;
     if (paths.empty()) {
       if (const std::string* list = variable("COMPOSE_ENV_FILES")) paths = split(*list, ",");
     }
     const bool given = !paths.empty();
     if (!given) {
-      if (const std::string* disable = variable("COMPOSE_DISABLE_ENV_FILE")) {
-        const auto is = [&](std::initializer_list<std::string_view> words) {
-          return std::find(words.begin(), words.end(), *disable) != words.end();
-        };
-        if (is({"1", "t", "T", "true", "TRUE", "True"})) return ok_status();
-        if (!is({"0", "f", "F", "false", "FALSE", "False"})) {
-          return Error::invalid(
-                     fmt::format("COMPOSE_DISABLE_ENV_FILE must be a boolean, not \"{}\"",
-                                 *disable))
-              .fix("use 1 or 0");
-        }
-      }
+      if (TRY(env_file_disabled())) return ok_status();
       const std::string directory =
           !out_.directory.empty() ? out_.directory : directory_of_first_file();
       paths.push_back(directory + "/.env");

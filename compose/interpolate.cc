@@ -137,7 +137,22 @@ class Expander {
   int depth_ = 0;
 };
 
-void collect(std::string_view text, std::vector<Variable>& out, int depth = 0) {
+void collect(std::string_view text, std::vector<Variable>& out, int depth = 0);
+
+// What stands between the braces of ${...}.
+void collect_braced(std::string_view body, std::vector<Variable>& out, int depth) {
+  const auto s = parse_body(body);
+  if (!s) return;
+  const char kind = s->op.empty() ? '\0' : s->op.back();
+  Variable v{s->name, {}, {}, kind == '?'};
+  if (kind == '-') v.default_value = s->word;
+  if (kind == '+') v.presence_value = s->word;
+  out.push_back(std::move(v));
+  // What only an error message says is no use of it.
+  if (kind == '-' || kind == '+') collect(s->word, out, depth + 1);
+}
+
+void collect(std::string_view text, std::vector<Variable>& out, int depth) {
   if (depth > 100) return;
   for (std::size_t i = 0; i < text.size();) {
     if (text[i] != '$') {
@@ -153,15 +168,7 @@ void collect(std::string_view text, std::vector<Variable>& out, int depth = 0) {
     } else if (t.size() > 1 && t[1] == '{') {
       const std::size_t length = braced_length(t);
       if (length == 0) return;  // not closed; loading the file says so
-      if (const auto s = parse_body(t.substr(2, length - 3))) {
-        Variable v{s->name, {}, {}, false};
-        if (!s->op.empty() && s->op.back() == '-') v.default_value = s->word;
-        if (!s->op.empty() && s->op.back() == '+') v.presence_value = s->word;
-        v.required = !s->op.empty() && s->op.back() == '?';
-        out.push_back(std::move(v));
-        // What only an error message says is no use of it.
-        if (!s->op.empty() && s->op.back() != '?') collect(s->word, out, depth + 1);
-      }
+      collect_braced(t.substr(2, length - 3), out, depth);
       i += length;
     } else {
       ++i;

@@ -55,15 +55,7 @@ class Resolver {
       : directory_(directory), home_(home) {}
 
   void service(Node& n) const {
-    if (Node* build = n.find("build")) {
-      context(build->find("context"));
-      if (Node* contexts = build->find("additional_contexts")) {
-        for (Entry& e : contexts->entries) context(&e.value);
-      }
-      if (Node* ssh = build->find("ssh")) {
-        for (Entry& key : ssh->entries) path(&key.value);
-      }
-    }
+    if (Node* build = n.find("build")) this->build(*build);
     if (Node* files = n.find("env_file")) {
       for (Node& f : files->items) path(f.find("path"));
     }
@@ -96,6 +88,16 @@ class Resolver {
   void file_source(Node& n) const { source(n.find("file")); }
 
  private:
+  void build(Node& n) const {
+    context(n.find("context"));
+    if (Node* contexts = n.find("additional_contexts")) {
+      for (Entry& e : contexts->entries) context(&e.value);
+    }
+    if (Node* ssh = n.find("ssh")) {
+      for (Entry& key : ssh->entries) path(&key.value);
+    }
+  }
+
   // Like a path, but an empty one is the directory itself.
   void source(Node* n) const {
     if (n != nullptr && n->is_string() && n->text.empty()) {

@@ -18,9 +18,9 @@ namespace {
 // The key of an item, or nothing after an error.
 using KeyOf = std::optional<std::string> (*)(const Node&, const Path&, Report&);
 
-std::string text_of(const Node& n, std::string_view key, std::string otherwise) {
+std::string text_of(const Node& n, std::string_view key, const std::string& otherwise) {
   const Node* child = n.find(key);
-  return child == nullptr ? std::move(otherwise) : child->text;
+  return child == nullptr ? otherwise : child->text;
 }
 
 std::optional<std::string> before_equals(const Node& n, const Path& path, Report& report) {

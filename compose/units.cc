@@ -148,49 +148,81 @@ std::optional<bool> parse_boolean(std::string_view text, bool* old_style) {
   return std::nullopt;
 }
 
-Result<std::vector<std::string>> split_command(std::string_view text, bool* cut) {
-  const Error invalid = Error::invalid("invalid command line string");
-  std::vector<std::string> words;
-  std::string word;
-  bool in_word = false;
-  char quote = 0;  // ' " ` or ( for $(...), of which only the first two are taken away
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\\' && quote != '\'') {
-      if (i + 1 >= text.size()) return invalid;
-      word += text[++i];
-      in_word = true;
-    } else if (quote == '\'' || quote == '"') {
-      if (c == quote) {
-        quote = 0;
-      } else {
-        word += c;
-      }
-    } else if (quote != 0) {
-      word += c;
-      if (c == (quote == '(' ? ')' : '`')) quote = 0;
-    } else if (c == '\'' || c == '"') {
-      quote = c;
-      in_word = true;
+namespace {
+
+// The words of a command line as a shell splits them, without expanding anything.
+class CommandLine {
+ public:
+  explicit CommandLine(std::string_view text) : text_(text) {}
+
+  // Up to the end, or to an operator that ends the first command. False: not a command line.
+  bool read() {
+    for (; at_ < text_.size() && !cut_; ++at_) {
+      const char c = text_[at_];
+      const bool fine = c == '\\' && quote_ != '\'' ? escaped()
+                        : quote_ != 0               ? quoted(c)
+                                                    : plain(c);
+      if (!fine) return false;
+    }
+    if (in_word_) words_.push_back(std::move(word_));
+    return quote_ == 0;
+  }
+  bool cut() const { return cut_; }
+  std::vector<std::string> take() { return std::move(words_); }
+
+ private:
+  bool escaped() {
+    if (at_ + 1 >= text_.size()) return false;
+    word_ += text_[++at_];
+    in_word_ = true;
+    return true;
+  }
+
+  bool quoted(char c) {
+    const bool kept = quote_ != '\'' && quote_ != '"';
+    const char close = quote_ == '(' ? ')' : quote_;
+    if (kept || c != close) word_ += c;
+    if (c == close) quote_ = 0;
+    return true;
+  }
+
+  bool plain(char c) {
+    if (c == '\'' || c == '"') {
+      quote_ = c;
+      in_word_ = true;
     } else if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-      if (in_word) words.push_back(std::exchange(word, {}));
-      in_word = false;
+      if (in_word_) words_.push_back(std::exchange(word_, {}));
+      in_word_ = false;
     } else if (c == ';' || c == '&' || c == '|' || c == '<' || c == '>') {
-      if (cut != nullptr) *cut = true;
+      cut_ = true;
       // "2>file": the number belongs to the redirection.
-      if (c == '>' && !word.empty() && is_digit(word[0])) in_word = false;
-      break;
+      if (c == '>' && !word_.empty() && is_digit(word_[0])) in_word_ = false;
     } else {
       const bool group = c == '(';
-      if ((group && (word.empty() || word.back() != '$')) || c == ')') return invalid;
-      if (group || c == '`') quote = c;
-      word += c;
-      in_word = true;
+      if ((group && (word_.empty() || word_.back() != '$')) || c == ')') return false;
+      if (group || c == '`') quote_ = c;
+      word_ += c;
+      in_word_ = true;
     }
+    return true;
   }
-  if (quote != 0) return invalid;
-  if (in_word) words.push_back(std::move(word));
-  return words;
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::vector<std::string> words_;
+  std::string word_;
+  bool in_word_ = false;
+  bool cut_ = false;
+  char quote_ = 0;  // ' " ` or ( for $(...), of which only the first two are taken away
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> split_command(std::string_view text, bool* cut) {
+  CommandLine line(text);
+  if (!line.read()) return Error::invalid("invalid command line string");
+  if (cut != nullptr && line.cut()) *cut = true;
+  return line.take();
 }
 
 }  // namespace stack::compose
