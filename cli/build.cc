@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cli/project_run.h"
+#include "cli/push.h"
 #include "cli/verbs.h"
 #include "compose/project.h"
 
@@ -21,6 +22,7 @@ constexpr FlagSpec kBuildFlags[] = {
     {"progress", 0, FlagType::kString, "", "", true},
     {"provenance", 0, FlagType::kString, "", "", true},
     {"pull", 0, FlagType::kBool, "Always attempt to pull a newer version of the image"},
+    {"push", 0, FlagType::kBool, "Push service images"},
     {"quiet", 'q', FlagType::kBool, "Suppress the build output"},
     {"sbom", 0, FlagType::kString, "", "", true},
     {"ssh", 0, FlagType::kString, "", "", true},
@@ -74,7 +76,14 @@ Result<int> build(Context& context, const Arguments& args) {
     }
   }
   if (!build_args.empty()) options.add("build_args", build_args);
-  return run_project(context, request);
+  const int code = TRY(run_project(context, request));
+  if (code != 0 || !args.on("push") || context.dry_run()) return code;
+  std::vector<std::string> names = args.positional;
+  if (names.empty()) {
+    for (const auto& [name, service] : project->services) names.push_back(name);
+  }
+  TRY(push_images(context, *project, names, {.quiet = args.on("quiet"), .show_skipped = false}));
+  return 0;
 }
 
 Result<int> pull(Context& context, const Arguments& args) {

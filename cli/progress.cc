@@ -179,6 +179,11 @@ void ProgressPrinter::line(std::string_view text) {
   if (animated() && !board_.empty()) draw();
 }
 
+void ProgressPrinter::log(std::string_view text) {
+  if (options_.mode != ProgressMode::kPlain) return line(text);
+  (void)write_all(STDOUT_FILENO, std::string(text) + '\n');
+}
+
 void ProgressPrinter::tick() {
   if (!animated() || board_.empty()) return;
   draw();

@@ -70,8 +70,11 @@ class ProgressPrinter {
   ProgressPrinter& operator=(const ProgressPrinter&) = delete;
 
   void event(const ProgressEvent& event);
-  // A line of other output (build log, warning), above the display.
+  // A line of other output (a warning), above the display.
   void line(std::string_view text);
+  // A line of a build's output. Without a display it is what the command gives out, as Docker has
+  // it, and goes to stdout.
+  void log(std::string_view text);
   // Redraws the elapsed times and spinners; for the terminal, every 100 ms.
   void tick();
   bool animated() const { return options_.mode == ProgressMode::kTerminal; }

@@ -72,8 +72,8 @@ Result<bool> ProjectRun::take(std::string_view text) {
                      kind_of(line.step->kind), line.step->current, line.step->total});
   }
   if (line.log && !quiet_log_) {
-    printer_->line(line.log->id.empty() ? line.log->text
-                                        : fmt::format("{} | {}", line.log->id, line.log->text));
+    printer_->log(line.log->id.empty() ? line.log->text
+                                       : fmt::format("{} | {}", line.log->id, line.log->text));
   }
   if (line.warning) printer_->line(fmt::format("warning: {}", *line.warning));
   if (line.error) {

@@ -1,4 +1,6 @@
 // push: the images that the project builds, to their registries.
+#include "cli/push.h"
+
 #include <algorithm>
 
 #include "cli/registry_client.h"
@@ -50,6 +52,36 @@ Status push_one(const Engine& engine, const std::string& reference, ProgressPrin
   return ok_status();
 }
 
+}  // namespace
+
+Status push_images(Context& context, const compose::Project& project,
+                   const std::vector<std::string>& names, const PushOptions& how) {
+  const Engine* engine = TRY(context.engine());
+  ProgressPrinter::Options options = context.progress_options("Pushing");
+  if (how.quiet) options.mode = ProgressMode::kQuiet;
+  ProgressPrinter printer(options);
+  for (const std::string& name : names) {
+    const compose::Service& service = project.services.at(name);
+    if (!service.build || service.image.empty()) {
+      if (how.show_skipped) printer.event({name, "", "", "Skipped", StepKind::kDone});
+      continue;
+    }
+    std::vector<std::string> references{service.image};
+    references.insert(references.end(), service.build->tags.begin(), service.build->tags.end());
+    for (const std::string& reference : references) {
+      Status pushed = push_one(*engine, reference, printer);
+      if (pushed.ok()) continue;
+      printer.event({"Pushing " + reference, "", "", "Error", StepKind::kError});
+      if (!how.ignore_failures) return std::move(pushed).error();
+      context.warn(pushed.error().to_string());
+    }
+  }
+  printer.finish();
+  return ok_status();
+}
+
+namespace {
+
 Result<int> push(Context& context, const Arguments& args) {
   const compose::Project* project = TRY(context.project(args.positional));
   TRY(check_services(*project, args.positional));
@@ -61,27 +93,8 @@ Result<int> push(Context& context, const Arguments& args) {
   } else {
     names = args.positional;
   }
-  const Engine* engine = TRY(context.engine());
-  ProgressPrinter::Options options = context.progress_options("Pushing");
-  if (args.on("quiet")) options.mode = ProgressMode::kQuiet;
-  ProgressPrinter printer(options);
-  for (const std::string& name : names) {
-    const compose::Service& service = project->services.at(name);
-    if (!service.build || service.image.empty()) {
-      printer.event({name, "", "", "Skipped", StepKind::kDone});
-      continue;
-    }
-    std::vector<std::string> references{service.image};
-    references.insert(references.end(), service.build->tags.begin(), service.build->tags.end());
-    for (const std::string& reference : references) {
-      Status pushed = push_one(*engine, reference, printer);
-      if (pushed.ok()) continue;
-      printer.event({"Pushing " + reference, "", "", "Error", StepKind::kError});
-      if (!args.on("ignore-push-failures")) return std::move(pushed).error();
-      context.warn(pushed.error().to_string());
-    }
-  }
-  printer.finish();
+  TRY(push_images(context, *project, names,
+                  {.quiet = args.on("quiet"), .ignore_failures = args.on("ignore-push-failures")}));
   return 0;
 }
 

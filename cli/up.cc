@@ -122,7 +122,8 @@ Result<int> up(Context& context, const Arguments& args) {
   }
   const std::vector<std::string>& services = args.positional;
   const compose::Project* project = TRY(context.project(services));
-  if (project->services.empty()) return Error::invalid("no service selected");
+  if (project->services.empty() && project->networks.empty() && project->volumes.empty())
+    return Error::invalid("no service selected");
   TRY(check_services(*project, services));
   if (args.on("watch")) TRY(Watcher::check(*project, services));
   ProjectRequest request;
@@ -130,6 +131,7 @@ Result<int> up(Context& context, const Arguments& args) {
   request.title = "Running";
   request.scope = {project->name, project};
   request.options = TRY(up_options(args, *project));
+  if (context.globals().all_resources) request.options.add("all_resources", true);
   request.quiet_log = args.on("quiet-build");
   if (args.on("detach") || args.on("wait") || args.on("no-start") || context.dry_run()) {
     return run_up(context, request, args);

@@ -71,9 +71,24 @@ void ModelLoader::include_one(Node& document, Node item, const Scope& scope) {
     opened.push_back(open((*files)[i], chain, paths->items[i].place));
   }
   Node included = merge(std::move(opened), directory, *environment);
+  keep_values_of_files(included, *environment);
   set_defaults(included);  // the build context left out is the included project's directory
   resolve_paths(included, included_base(given, directory, scope), home_of(*environment));
   import(document, std::move(included), item);
+}
+
+// A secret or config of an included project has its text from that project's environment.
+void ModelLoader::keep_values_of_files(const Node& included, const StringMap& environment) {
+  for (const char* section : {"configs", "secrets"}) {
+    const Node* sources = included.find(section);
+    if (sources == nullptr) continue;
+    for (const Entry& source : sources->entries) {
+      const Node* variable = source.value.find("environment");
+      if (variable == nullptr) continue;
+      const auto value = environment.find(variable->text);
+      if (value != environment.end()) values_of_files_.insert(*value);
+    }
+  }
 }
 
 // What the paths of an included project stand under. As Docker Compose has it, a project directory

@@ -192,6 +192,8 @@ class Loading {
     for (const auto& [key, service] : project.services) active.insert(key);
     warn_unsupported(root, active, report_);
     lint(project, root, options_, report_);
+    const StringMap& included = models_.values_of_files();
+    project.environment.insert(included.begin(), included.end());
     if (!options_.all_resources) drop_unused(project);
   }
 

@@ -39,6 +39,9 @@ class ModelLoader {
 
   Node merge(std::vector<File> files, const std::string& directory, const StringMap& environment);
 
+  // Variables that configs and secrets of included projects name, from those projects' environments.
+  const StringMap& values_of_files() const { return values_of_files_; }
+
  private:
   struct Scope {
     std::string directory;  // relative paths of the file being read stand under it
@@ -106,6 +109,7 @@ class ModelLoader {
   std::string included_base(const Node* given, const std::string& directory,
                             const Scope& scope) const;
   std::optional<std::vector<std::string>> included_files(const Node& paths, const Scope& scope);
+  void keep_values_of_files(const Node& included, const StringMap& environment);
   std::optional<StringMap> included_environment(const Node& item, const std::string& directory,
                                                 const Scope& scope);
   void report_env_file(const std::string& path, const std::string& text, const Error& error,
@@ -115,7 +119,8 @@ class ModelLoader {
   const LoadOptions& options_;
   Sources& sources_;
   Report& report_;
-  std::vector<std::string> including_;        // files on the way here
+  std::vector<std::string> including_;  // files on the way here
+  StringMap values_of_files_;
   std::map<std::string, Extended> extended_;  // by path
   std::size_t copied_ = 0;                    // nodes that services took from others
 };

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "engine/containers_impl.h"
+#include "engine/init_files.h"
 #include "images/overlay.h"
 #include "images/store.h"
 
@@ -215,6 +216,7 @@ void Containers::with_rootfs(const std::string& name_or_id,
     impl_->services.long_pool.run(
         [pid, lowers = std::move(lowers).value(), directory, run_dir = impl_->run_dir(id),
          work]() -> Status {
+          if (pid == 0) TRY(add_init_files(directory / "upper", lowers));
           const Fd root =
               pid != 0
                   ? TRY(root_of_running(pid, run_dir))

@@ -13,6 +13,7 @@
 #include "engine/container_config.h"
 #include "engine/container_endpoints.h"
 #include "engine/container_etc_files.h"
+#include "engine/init_files.h"
 #include "engine/volume_mount.h"
 #include "images/copy.h"
 #include "images/overlay.h"
@@ -187,16 +188,6 @@ Result<runtime::LogOptions> log_options(const StartJob& job) {
   return options;
 }
 
-// Programs look for /.dockerenv. The directory is the container's: what it has put there stays what
-// it is, above all a link.
-Status mark_container(const fs::path& upper) {
-  const Fd root = TRY(open_fd(upper, O_PATH | O_DIRECTORY));
-  const Fd mark(::openat(root.get(), ".dockerenv",
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755));
-  if (!mark && errno != EEXIST) return Error::os(errno, "/.dockerenv");
-  return ok_status();
-}
-
 Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const StartJob& job,
                                       int netns_fd) {
   if (job.files_of.empty()) TRY(write_etc_files(job));
@@ -204,7 +195,7 @@ Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const Sta
     TRY_WHILE(mount_volume(volume.options, volume.mountpoint), "failed to populate volume");
   TRY(fill_volumes(job));
   TRY(make_directories(job.run_dir.parent_path(), 0711));
-  TRY(mark_container(job.directory / "upper"));
+  TRY(add_init_files(job.directory / "upper", job.lowers));
   runtime::StartRequest request;
   request.id = job.container.id;
   request.spec = TRY(make_spec(job));

@@ -6,6 +6,8 @@
 #include "engine/containers.h"
 #include "engine/image_service.h"
 #include "engine/service_container.h"
+#include "scheduler/graph.h"
+#include "scheduler/labels.h"
 
 namespace stack::engine {
 
@@ -50,6 +52,11 @@ Result<images::BuildRequest> build_request(const compose::Project& project,
   request.privileged = from.privileged;
   request.entitlements = from.entitlements;
   request.additional_contexts = from.additional_contexts;
+  for (auto& [name, context] : request.additional_contexts) {
+    const auto other = project.services.find(std::string(scheduler::service_reference(context)));
+    if (other != project.services.end())
+      context = "docker-image://" + scheduler::image_reference(project, other->second);
+  }
   for (const auto& secret : from.secrets) {
     const auto it = project.secrets.find(secret.source);
     if (it == project.secrets.end()) continue;

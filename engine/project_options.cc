@@ -101,6 +101,7 @@ Result<scheduler::UpOptions> up_options(const json& options) {
           .flag("no_deps", &o.no_deps)
           .flag("no_start", &o.no_start)
           .flag("remove_orphans", &o.remove_orphans)
+          .flag("all_resources", &o.all_resources)
           .flag("ignore_orphans", &o.ignore_orphans)
           .map("scale", &o.scale)
           .number("timeout", &o.timeout)

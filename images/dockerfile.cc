@@ -183,6 +183,21 @@ Status place(Dockerfile& out, Instruction instruction) {
       .fix("A Dockerfile starts with FROM; only ARG may come before it.");
 }
 
+Result<std::optional<Instruction>> next_instruction(Lines& lines, Dockerfile& out, char escape) {
+  const auto logical = next_logical(lines, out, escape);
+  if (!logical) return std::optional<Instruction>();
+  auto parsed = parse_logical(logical->text, logical->where, escape);
+  if (!parsed.ok()) {
+    Error error = std::move(parsed).error();
+    const SourceLoc where = error.where.value_or(logical->where);
+    return located(std::move(error), where, out.source);
+  }
+  Instruction instruction = std::move(*parsed);
+  TRY(read_heredocs(lines, instruction, out));
+  instruction.end_line = lines.number();
+  return std::optional<Instruction>(std::move(instruction));
+}
+
 }  // namespace
 
 const Flag* Instruction::flag(std::string_view flag_name) const {
@@ -228,18 +243,8 @@ Result<Dockerfile> parse_dockerfile(std::string_view text, const std::string& fi
   TRY(read_directives(lines, out));
   const auto directive = out.directives.find("escape");
   const char escape = directive == out.directives.end() ? '\\' : directive->second[0];
-  while (const auto logical = next_logical(lines, out, escape)) {
-    auto parsed = parse_logical(logical->text, logical->where, escape);
-    if (!parsed.ok()) {
-      Error error = std::move(parsed).error();
-      const SourceLoc where = error.where.value_or(logical->where);
-      return located(std::move(error), where, out.source);
-    }
-    Instruction instruction = std::move(*parsed);
-    TRY(read_heredocs(lines, instruction, out));
-    instruction.end_line = lines.number();
-    TRY(place(out, std::move(instruction)));
-  }
+  while (auto instruction = TRY(next_instruction(lines, out, escape)))
+    TRY(place(out, std::move(*instruction)));
   if (out.stages.empty() && out.global_args.empty()) {
     return Error::at({file_name, 0, 0}, "the Dockerfile is empty: file with no instructions");
   }
@@ -255,6 +260,18 @@ Result<Instruction> parse_instruction(std::string_view text, const std::string& 
   auto parsed = parse_logical(owned, where, '\\');
   if (!parsed.ok()) return located(std::move(parsed).error(), where, text);
   return std::move(*parsed);
+}
+
+Result<std::vector<Instruction>> parse_instructions(std::string_view text,
+                                                    const std::string& file_name) {
+  Dockerfile file;
+  file.file = file_name;
+  file.source = text;
+  Lines lines(file.source);
+  std::vector<Instruction> out;
+  while (auto instruction = TRY(next_instruction(lines, file, '\\')))
+    out.push_back(std::move(*instruction));
+  return out;
 }
 
 }  // namespace stack::images

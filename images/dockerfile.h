@@ -60,8 +60,11 @@ struct Dockerfile {
 };
 
 Result<Dockerfile> parse_dockerfile(std::string_view text, const std::string& file_name);
-// Instructions without FROM, as ONBUILD triggers and docker import/commit --change use them.
+// Instructions without FROM, as ONBUILD triggers use them ...
 Result<Instruction> parse_instruction(std::string_view text, const std::string& file_name);
+// ... and docker import/commit --change, with any number of lines.
+Result<std::vector<Instruction>> parse_instructions(std::string_view text,
+                                                    const std::string& file_name);
 
 using VariableLookup = std::function<std::optional<std::string>(std::string_view name)>;
 // $x ${x} ${x:-w} ${x-w} ${x:+w} ${x+w} ${x:?w} ${x?w} ${x#p} ${x##p} ${x%p} ${x%%p} ${x/p/r}

@@ -257,15 +257,17 @@ Result<std::string> apply_metadata(BuildScope& scope, const Instruction& instruc
 }
 
 Status apply_change(ImageConfig& config, const std::string& change) {
-  const Instruction instruction = TRY(parse_instruction(change, "--change"));
-  if (!is_metadata(instruction.name) || instruction.name == "ARG" ||
-      instruction.name == "MAINTAINER" || instruction.name == "SHELL") {
-    return Error::at(instruction.where, instruction.name + " is not a valid change command");
+  const auto instructions = TRY(parse_instructions(change, "--change"));
+  for (const Instruction& instruction : instructions) {
+    if (!is_metadata(instruction.name) || instruction.name == "ARG" ||
+        instruction.name == "MAINTAINER" || instruction.name == "SHELL") {
+      return Error::at(instruction.where, instruction.name + " is not a valid change command");
+    }
   }
   BuildScope scope;
   scope.config = std::move(config);
   scope.cmd_set = true;
-  TRY(apply_metadata(scope, instruction, {}));
+  for (const Instruction& instruction : instructions) TRY(apply_metadata(scope, instruction, {}));
   config = std::move(scope.config);
   return ok_status();
 }

@@ -46,7 +46,7 @@ Result<std::string> apply_metadata(BuildScope& scope, const Instruction& instruc
 bool is_metadata(
     const std::string& instruction_name);  // of those above; WORKDIR makes a layer as well
 
-// docker import/commit --change.
+// docker import/commit --change: one instruction, or several of them in lines.
 Status apply_change(ImageConfig& config, const std::string& change);
 
 // "80", "80/tcp", "8000-8002/udp" as {"80/tcp", ...}.

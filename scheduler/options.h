@@ -37,6 +37,7 @@ struct UpOptions {
   bool no_deps = false;
   bool no_start = false;
   bool remove_orphans = false;
+  bool all_resources = false;  // networks and volumes that no service uses, too
   bool ignore_orphans = false;
   std::map<std::string, int> scale = {};
   std::optional<int> timeout = {};  // seconds

@@ -64,16 +64,66 @@ std::set<std::string> built_references(const compose::Project& project) {
   return references;
 }
 
-// Services whose images another service's build starts from: additional_contexts with service:x.
-std::vector<int> steps_of_contexts(const compose::Build& build,
-                                   const std::map<std::string, int>& steps) {
-  std::vector<int> after;
-  for (const auto& [name, context] : build.additional_contexts) {
-    const auto step = steps.find(std::string(service_reference(context)));
-    if (step != steps.end()) after.push_back(step->second);
+// The services whose images a build may start from: additional_contexts with service:x.
+std::vector<std::string> contexts_of(const compose::Project& project,
+                                     const compose::Service& service) {
+  std::vector<std::string> names;
+  if (!service.build) return names;
+  for (const auto& [name, context] : service.build->additional_contexts) {
+    std::string other(service_reference(context));
+    if (project.services.contains(other)) names.push_back(std::move(other));
   }
-  return after;
+  return names;
 }
+
+// Which images are made one after another. A service's image may start from that of a service it
+// depends on (FROM says so, and is not read here), or names it as a context.
+class BuildOrder {
+ public:
+  BuildOrder(const compose::Project& project, const Graph& graph)
+      : project_(project), graph_(graph) {
+    for (const std::string& name : graph.order) visit(name);
+  }
+
+  const std::vector<std::string>& names() const { return names_; }
+
+  std::set<std::string> with_contexts(const std::set<std::string>& selected) const {
+    std::set<std::string> out = selected;
+    // A context comes before the service that uses it.
+    for (auto name = names_.rbegin(); name != names_.rend(); ++name) {
+      if (!out.contains(*name)) continue;
+      for (std::string& other : contexts_of(project_, project_.services.at(*name)))
+        out.insert(std::move(other));
+    }
+    return out;
+  }
+
+  // The steps among `steps` that the build of a service comes after.
+  std::vector<int> before(const std::string& name, const std::map<std::string, int>& steps) const {
+    std::set<std::string> earlier = with_dependencies(graph_, {name});
+    for (std::string& other : contexts_of(project_, project_.services.at(name)))
+      earlier.insert(std::move(other));
+    std::vector<int> after;
+    for (const std::string& other : earlier) {
+      const auto step = steps.find(other);
+      if (step != steps.end() && project_.services.at(other).build) after.push_back(step->second);
+    }
+    return after;
+  }
+
+ private:
+  void visit(const std::string& name) {
+    if (!seen_.insert(name).second) return;
+    for (const Edge& edge : graph_.dependencies.at(name)) visit(edge.service);
+    for (const std::string& other : contexts_of(project_, project_.services.at(name))) visit(other);
+    names_.push_back(name);
+  }
+
+  const compose::Project& project_;
+  const Graph& graph_;
+  std::set<std::string> seen_;
+  std::vector<std::string> names_;
+};
 
 }  // namespace
 
@@ -99,12 +149,14 @@ Result<Plan> plan_images(const compose::Project& project, const Observed& observ
   if (options.only_missing) return builder.take();
   const auto named = TRY(select_services(project, options.services));
   const Graph graph = TRY(make_graph(project.services));
-  const auto selected = options.no_deps ? named : with_dependencies(graph, named);
+  const BuildOrder order(project, graph);
+  const auto selected =
+      order.with_contexts(options.no_deps ? named : with_dependencies(graph, named));
   const auto built = built_references(project);
   std::set<std::string> pulled;
   std::map<std::string, int> steps;
 
-  for (const std::string& name : graph.order) {
+  for (const std::string& name : order.names()) {
     const compose::Service& service = project.services.at(name);
     if (!selected.contains(name) || service.provider) continue;
     const std::string reference = image_reference(project, service);
@@ -131,8 +183,7 @@ Result<Plan> plan_images(const compose::Project& project, const Observed& observ
     if (!op.pull && op.build == Build::kNo) continue;
     if (op.build == Build::kNo && !pulled.insert(reference).second) continue;
     const StepWords words = image_words(op);
-    std::vector<int> after =
-        service.build ? steps_of_contexts(*service.build, steps) : std::vector<int>{};
+    std::vector<int> after = service.build ? order.before(name, steps) : std::vector<int>{};
     steps[name] = builder.add(std::move(op), cause, std::move(after), words);
   }
   return builder.take();
@@ -142,9 +193,11 @@ Result<Plan> plan_build(const compose::Project& project, const ImageOptions& opt
   PlanBuilder builder;
   const auto named = TRY(select_services(project, options.services));
   const Graph graph = TRY(make_graph(project.services));
-  const auto selected = options.with_dependencies ? with_dependencies(graph, named) : named;
+  const BuildOrder order(project, graph);
+  const auto selected =
+      order.with_contexts(options.with_dependencies ? with_dependencies(graph, named) : named);
   std::map<std::string, int> steps;
-  for (const std::string& name : graph.order) {
+  for (const std::string& name : order.names()) {
     const compose::Service& service = project.services.at(name);
     if (!selected.contains(name) || !service.build) continue;
     EnsureImage op{name,
@@ -156,7 +209,7 @@ Result<Plan> plan_build(const compose::Project& project, const ImageOptions& opt
                    options.build_args,
                    options.plain};
     const StepWords words = image_words(op);
-    steps[name] = builder.add(std::move(op), "", steps_of_contexts(*service.build, steps), words);
+    steps[name] = builder.add(std::move(op), "", order.before(name, steps), words);
   }
   if (builder.plan().empty()) builder.plan().warnings.push_back("No services to build");
   return builder.take();

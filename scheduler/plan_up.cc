@@ -12,7 +12,8 @@ UpPlanner::UpPlanner(const compose::Project& project, const Observed& observed,
     : project_(project), observed_(observed), options_(options), images_ready_(images_ready) {}
 
 Status UpPlanner::begin() {
-  if (project_.services.empty()) return Error::invalid("no service selected");
+  if (project_.services.empty() && project_.networks.empty() && project_.volumes.empty())
+    return Error::invalid("no service selected");
   for (const auto& [name, count] : options_.scale) {
     if (!project_.services.contains(name))
       return Error::not_found("no such service: " + name + ": not found");

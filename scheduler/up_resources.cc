@@ -22,6 +22,9 @@ Status UpPlanner::plan_networks(const std::set<std::string>& services) {
   for (const std::string& name : services) {
     for (const auto& [key, options] : project_.services.at(name).networks) keys.insert(key);
   }
+  if (options_.all_resources) {
+    for (const auto& [key, network] : project_.networks) keys.insert(key);
+  }
   for (const std::string& key : keys) {
     const auto declared = project_.networks.find(key);
     if (declared == project_.networks.end()) continue;  // the loader has refused undeclared ones
@@ -83,7 +86,7 @@ void UpPlanner::replace_network(const std::string& key, const ObservedNetwork& n
   }
   freed.insert(freed.end(), resources_.begin(), resources_.end());
   const int removed = builder_.add(RemoveNetwork{network.name, network.id}, cause, freed,
-                                   {"Network " + network.name, "Removing", "Removed"});
+                                   {"Network " + network.name, "", "Removed"});
   const int created =
       builder_.add(CreateNetwork{key, network.name, hash, network_labels(project_, key, hash)},
                    cause, {removed}, {"Network " + network.name, "Creating", "Created"});
@@ -104,6 +107,9 @@ Status UpPlanner::plan_volumes(const std::set<std::string>& services) {
     for (const compose::MountConfig& mount : project_.services.at(name).volumes) {
       if (mount.type == "volume" && !mount.source.empty()) keys.insert(mount.source);
     }
+  }
+  if (options_.all_resources) {
+    for (const auto& [key, volume] : project_.volumes) keys.insert(key);
   }
   for (const std::string& key : keys) {
     const auto declared = project_.volumes.find(key);

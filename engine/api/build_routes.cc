@@ -1,8 +1,10 @@
 // POST /build: the context comes as a tar, is unpacked beside the store, and is built by images/.
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/socket.h>
 
 #include "base/files.h"
+#include "engine/api/build_trace.h"
 #include "engine/api/progress_json.h"
 #include "engine/api/registry_headers.h"
 #include "engine/api/route_support.h"
@@ -53,7 +55,9 @@ class Build : public std::enable_shared_from_this<Build> {
   Build(Services& services, ExchangePtr exchange, images::BuildRequest request)
       : services_(services), exchange_(std::move(exchange)), request_(std::move(request)) {
     directory_ = services_.paths.root / "tmp" / ("build-" + random_hex(16));
-    quiet_ = exchange_->request().query.flag("q");
+    const auto& query = exchange_->request().query;
+    quiet_ = query.flag("q");
+    if (query.text("version") == "2") trace_.emplace();
   }
 
   void start() {
@@ -73,8 +77,12 @@ class Build : public std::enable_shared_from_this<Build> {
           const Fd root = TRY(open_fd(directory.string(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
           return images::extract_tar(root.get(), "/", closes.get());
         },
-        [self = shared_from_this()](const Status& unpacked) {
-          if (unpacked.ok()) return self->build();
+        [self = shared_from_this(), began = services_.clock.wall()](const Status& unpacked) {
+          if (unpacked.ok()) {
+            if (self->trace_)
+              self->line(self->trace_->context_loaded(began, self->services_.clock.wall()));
+            return self->build();
+          }
           self->finish(Error(unpacked.error()).while_("unpacking the build context"));
         });
   }
@@ -118,6 +126,10 @@ class Build : public std::enable_shared_from_this<Build> {
   void progress(const images::BuildEvent& event) {
     if (event.kind == images::BuildEvent::Kind::kFailed) failed_ = event;
     if (quiet_) return;
+    if (trace_) {
+      if (const auto told = trace_->tell(event, services_.clock.wall())) line(*told);
+      return;
+    }
     switch (event.kind) {
       case images::BuildEvent::Kind::kInstruction:
         say("Step " + event.text);
@@ -156,6 +168,12 @@ class Build : public std::enable_shared_from_this<Build> {
       line(failed_ ? command_failed() : error_line(image.error()));
       return exchange_->finish();
     }
+    if (trace_) {
+      const auto now = services_.clock.wall();
+      line(trace_->exported(request_.tags, now, now));
+      line(built_line(image->id));
+      return exchange_->finish();
+    }
     line({{"aux", {{"ID", image->id}}}});
     if (quiet_) {
       say(image->id + "\n");
@@ -169,6 +187,7 @@ class Build : public std::enable_shared_from_this<Build> {
 
   // A command that fails is told with its exit code, which becomes that of `docker build`.
   Json command_failed() const {
+    if (trace_) return error_line(Error::invalid(command_failed_text(*failed_)));
     const auto message = fmt::format("The command '{}' returned a non-zero code: {}", failed_->text,
                                      failed_->exit_code);
     return {{"errorDetail", {{"code", failed_->exit_code}, {"message", message}}},
@@ -183,7 +202,24 @@ class Build : public std::enable_shared_from_this<Build> {
   std::filesystem::path directory_;
   std::stop_source stop_;
   bool quiet_ = false;
+  std::optional<BuildTrace> trace_;  // for clients that ask for BuildKit
 };
+
+// Over a session BuildKit asks the client for logins, secrets and files. Nothing of that is needed
+// for a context that comes as a tar, so the session is held open, as its client expects, and what
+// comes over it is read away until one side ends it.
+void session(Services& services, const ExchangePtr& exchange) {
+  const std::string protocol = exchange->request().header("upgrade");
+  if (protocol.empty()) return respond_error(*exchange, 400, "no upgrade proto in request");
+  if (protocol != "h2c")
+    return respond_error(*exchange, 400, "protocol " + protocol + " not supported");
+  auto ends = make_socketpair(SOCK_STREAM);
+  if (!ends.ok()) return respond_error(*exchange, ends.error());
+  drain(services.loop, std::move(ends->first));
+  Hijack with;
+  with.duplex = std::move(ends->second);
+  exchange->hijack(std::move(with));
+}
 
 }  // namespace
 
@@ -196,6 +232,7 @@ void add_build_routes(Router& router, Services& services) {
         std::make_shared<Build>(services, exchange, std::move(request).value())->start();
       },
       Body::kStreamed);
+  router.add("POST", "/session", [&services](const ExchangePtr& e) { session(services, e); });
 }
 
 }  // namespace stack::engine::api

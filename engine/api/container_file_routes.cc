@@ -12,6 +12,7 @@
 #include "engine/api/route_support.h"
 #include "engine/api/routes.h"
 #include "engine/api/text.h"
+#include "engine/init_files.h"
 #include "engine/json_fields.h"
 #include "images/copy.h"
 #include "images/overlay.h"
@@ -101,6 +102,21 @@ Place place_of(const Container& c, const std::string& path) {
   return out;
 }
 
+// The same to read from: the files below /etc that a started container has are mounted into it.
+Place readable_place_of(const Services& services, const Container& c, const std::string& path) {
+  Place out = place_of(c, path);
+  if (out.root || is_up(c.status)) return out;
+  const auto wanted = std::filesystem::path("/" + path).lexically_normal();
+  for (const char* name : {"hostname", "hosts", "resolv.conf"}) {
+    std::error_code ec;
+    const auto directory = services.paths.root / "containers" / c.id;
+    if (wanted == std::filesystem::path("/etc") / name &&
+        std::filesystem::exists(directory / name, ec))
+      return {directory, std::string("/") + name, {}};
+  }
+  return out;
+}
+
 Result<images::PathStat> stat_at(int root, const Place& place, const std::string& path,
                                  const std::string& container) {
   auto stat = images::stat_in_root(root, place.path);
@@ -124,7 +140,7 @@ void stat_path(Services& services, const ExchangePtr& exchange) {
   auto header = std::make_shared<std::string>();
   services.containers->with_rootfs(
       c->id,
-      [path, place = place_of(*c, path), name = exchange->request().captures[0],
+      [path, place = readable_place_of(services, *c, path), name = exchange->request().captures[0],
        header](const std::filesystem::path& root) -> Status {
         const Fd fd = TRY(open_fd(place.root.value_or(root), O_PATH | O_DIRECTORY | O_CLOEXEC));
         const auto stat = TRY(stat_at(fd.get(), place, path, name));
@@ -150,7 +166,8 @@ void get_archive(Services& services, const ExchangePtr& exchange) {
   publish_container_event(services, *c, "archive-path");
   services.containers->with_rootfs(
       c->id,
-      [&services, path, place = place_of(*c, path), name = exchange->request().captures[0], pipe,
+      [&services, path, place = readable_place_of(services, *c, path),
+       name = exchange->request().captures[0], pipe,
        writer](const std::filesystem::path& root) -> Status {
         const Fd closes(writer->release());
         const Fd fd = TRY(open_fd(place.root.value_or(root), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -244,8 +261,8 @@ Status write_tree(const images::Store& store, const Paths& paths, const std::str
   const auto scratch = paths.root / "tmp" / ("export-" + random_hex(16));
   TRY(make_directories(scratch / "upper", 0700));
   TRY(make_directories(scratch / "work", 0700));
-  Status written = ok_status();
-  {
+  Status written = add_init_files(scratch / "upper", layers);
+  if (written.ok()) {
     auto root = images::mount_overlay(layers, scratch / "upper", scratch / "work");
     written = root.ok() ? images::export_tar(root->get(), out) : Status(std::move(root).error());
   }
@@ -272,10 +289,10 @@ void export_tree(Services& services, const ExchangePtr& exchange) {
 
 // Files and mount points that the engine puts into every container, not its program.
 bool made_by_engine(const std::string& path, const struct stat& s) {
-  static const std::set<std::string> kFiles{"/.dockerenv", "/etc/hosts", "/etc/hostname",
-                                            "/etc/resolv.conf"};
-  static const std::set<std::string> kDirectories{"/dev", "/proc", "/sys"};
-  return kDirectories.count(path) != 0 ||
+  static const std::set<std::string> kFiles{"/.dockerenv", "/dev/console", "/etc/hosts",
+                                            "/etc/hostname", "/etc/resolv.conf"};
+  static const std::set<std::string> kDirectories{"/dev", "/dev/pts", "/dev/shm", "/proc", "/sys"};
+  return kDirectories.count(path) != 0 || (path == "/etc/mtab" && S_ISLNK(s.st_mode)) ||
          (kFiles.count(path) != 0 && S_ISREG(s.st_mode) && s.st_size == 0);
 }
 

@@ -93,7 +93,7 @@ bool matches(const Filters& filters, const Services& services, const Container& 
 }
 
 ContainerSizes sizes_of(const std::filesystem::path& upper, std::int64_t image_size) {
-  const auto writable = tree_size(upper);
+  const auto writable = writable_size(upper);
   return {writable, image_size + writable};
 }
 

@@ -209,7 +209,7 @@ void prune(Services& services, const ExchangePtr& exchange) {
     state->ids.pop_back();
     if (const auto c = services.containers->find(id); c.ok()) services.projects->forget(**c);
     services.pool.run(
-        [path = services.paths.root / "containers" / id / "upper"] { return tree_size(path); },
+        [path = services.paths.root / "containers" / id / "upper"] { return writable_size(path); },
         [&services, state, id, self](std::int64_t size) {
           services.containers->remove(id, {}, [state, id, size, self](const Status& removed) {
             if (removed.ok()) {

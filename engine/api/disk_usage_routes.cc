@@ -80,7 +80,7 @@ Json usage_document(const images::Store& store, Snapshot& snapshot, const Wanted
     for (const auto& image : all) image_sizes[image.id] = image.size;
     out["Containers"] = Json::array();
     for (const auto& c : snapshot.containers) {
-      const auto writable = tree_size(snapshot.root / "containers" / c.id / "upper");
+      const auto writable = writable_size(snapshot.root / "containers" / c.id / "upper");
       out["Containers"].push_back(container_entry(
           c, snapshot.now, ContainerSizes{writable, image_sizes[c.image_id] + writable}));
     }

@@ -56,24 +56,6 @@ void create(Services& services, const ExchangePtr& exchange) {
                     });
 }
 
-// Reads a detached exec's output away, so that it does not stop at a full pipe.
-void drain(EventLoop& loop, Fd fd) {
-  struct Drain {
-    Fd fd;
-    EventLoop::Watch watch;
-  };
-  if (!fd) return;
-  auto state = std::make_shared<Drain>();
-  state->fd = std::move(fd);
-  state->watch = loop.on_readable(state->fd.get(), [state] {
-    char buffer[65536];
-    const auto n = ::read(state->fd.get(), buffer, sizeof buffer);
-    if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN))) return;
-    const auto keep = state;
-    keep->watch.cancel();
-  });
-}
-
 // Once the connection is a stream, a failure is text in it; the client then asks for the exit code.
 std::string failure_text(const Error& error, bool raw) {
   const std::string text = error.to_string() + "\r\n";

@@ -89,6 +89,9 @@ std::string hijack_head(const Request& request, bool raw) {
   if (request.header("upgrade").empty()) {
     return "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n";
   }
+  if (request.header("upgrade") == "h2c") {
+    return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+  }
   return fmt::format(
       "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.{}-stream\r\nConnection: "
       "Upgrade\r\nUpgrade: tcp\r\n\r\n",

@@ -154,4 +154,27 @@ std::int64_t tree_size(const std::filesystem::path& directory) {
   return total;
 }
 
+std::int64_t writable_size(const std::filesystem::path& upper) {
+  struct stat link {};  // all the others are empty
+  const bool linked = ::lstat((upper / "etc/mtab").c_str(), &link) == 0 && S_ISLNK(link.st_mode);
+  return tree_size(upper) - (linked ? link.st_size : 0);
+}
+
+void drain(EventLoop& loop, Fd fd) {
+  struct Drain {
+    Fd fd;
+    EventLoop::Watch watch;
+  };
+  if (!fd) return;
+  auto state = std::make_shared<Drain>();
+  state->fd = std::move(fd);
+  state->watch = loop.on_readable(state->fd.get(), [state] {
+    char buffer[65536];
+    const auto n = ::read(state->fd.get(), buffer, sizeof buffer);
+    if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN))) return;
+    const auto keep = state;
+    keep->watch.cancel();
+  });
+}
+
 }  // namespace stack::engine::api

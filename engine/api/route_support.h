@@ -63,7 +63,13 @@ class PipeAnswer : public std::enable_shared_from_this<PipeAnswer> {
   bool end_of_data_ = false, allowed_ = false;
 };
 
+// Reads away what comes from a descriptor, so that its writer does not stop at a full pipe, and
+// closes it at the end.
+void drain(EventLoop& loop, Fd fd);
+
 // Bytes below a directory that are its own (no hard link is counted twice). Blocking.
 std::int64_t tree_size(const std::filesystem::path& directory);
+// Of a container's own layer, without what the engine has put there (engine/init_files.h). Blocking.
+std::int64_t writable_size(const std::filesystem::path& upper);
 
 }  // namespace stack::engine::api

@@ -125,13 +125,6 @@ void add_swarm_routes(Router& router) {
       router.add(method, std::string("/") + resource + "/{rest*}", refuse);
     }
   }
-  // What newer builders would speak; a client without an upgrade is told what Docker tells it.
-  router.add("POST", "/session", [](const ExchangePtr& e) {
-    const bool upgrade = !e->request().header("upgrade").empty();
-    respond_error(*e, upgrade ? 501 : 400,
-                  upgrade ? "builds with sessions are not supported; use the classic builder"
-                          : "no upgrade proto in request");
-  });
   router.add("GET", "/plugins", [](const ExchangePtr& e) { respond_json(*e, 200, Json::array()); });
 }
 

@@ -56,6 +56,21 @@ TEST(Loader, UnusedObjectsGoUnlessAllAreWanted) {
   EXPECT_EQ(loaded(options).project.volumes.size(), 1U);
 }
 
+TEST(Loader, SecretsOfAnIncludedProjectHaveItsEnvironment) {
+  const Project p =
+      loaded(options_for({{"compose.yaml",
+                           "include: [{path: sub/c.yaml, env_file: [own.env]}]\n"
+                           "services: {a: {image: x, environment: [TOKEN, OTHER]}}\n"},
+                          {"own.env", "TOKEN=t\nOTHER=o\n"},
+                          {"sub/c.yaml",
+                           "services: {b: {image: x, secrets: [s]}}\n"
+                           "secrets: {s: {environment: TOKEN}}\n"}}))
+          .project;
+  EXPECT_EQ(p.environment.at("TOKEN"), "t");
+  EXPECT_FALSE(p.environment.contains("OTHER"));
+  EXPECT_EQ(p.services.at("a").environment.at("TOKEN"), std::nullopt);
+}
+
 TEST(Loader, OurOwnSettingsComeFromTheServiceElseTheProject) {
   const Project p = loaded(
                         "x-stack: {on_unhealthy: none}\nservices:\n  a: {image: x}\n"

@@ -1,8 +1,11 @@
 """Programs that speak the Docker API know no difference: the ordinary flows of Docker's Python client."""
+import base64
 import functools
 import http.server
 import io
+import json
 import os
+import socket
 import tarfile
 import threading
 import time
@@ -407,6 +410,68 @@ class Clients(EngineTest):
         self.assertTrue(os.path.lexists(self.machine.root / "volumes" / "fresh" / "_data" / "sh"))
         holder.remove(force=True)
         self.assertEqual(self.client.volumes.prune(filters={"all": True})["VolumesDeleted"], ["data", "fresh"])
+
+    def test_files_of_the_engine_are_there_before_the_first_start(self):
+        one = self.client.containers.create("busybox", ["cat", "/etc/mtab"])
+        for name in ("/etc/hosts", "/etc/resolv.conf", "/.dockerenv", "/dev/shm"):
+            stream, stat = one.get_archive(name)
+            self.assertEqual(stat["name"], os.path.basename(name))
+            self.assertEqual(stat["size"] if not name.startswith("/dev") else 0, 0)
+            self.assertTrue(b"".join(stream))
+        self.assertEqual(one.get_archive("/etc/mtab")[1]["linkTarget"], "/proc/mounts")
+        with tarfile.open(fileobj=io.BytesIO(b"".join(one.export()))) as tar:
+            self.assertEqual(tar.getmember("etc/mtab").linkname, "/proc/mounts")
+            self.assertEqual(tar.getmember("etc/hosts").size, 0)
+        self.assertEqual(one.diff(), None)
+        one.start()
+        one.wait()
+        self.assertIn(b" /proc proc ", one.logs())
+        self.assertGreater(one.get_archive("/etc/hosts")[1]["size"], 0)
+        self.assertEqual(one.diff(), None)
+        one.remove()
+
+    def test_changes_of_a_commit_are_lines(self):
+        one = self.client.containers.create("busybox", "true")
+        image = one.commit("changed", changes="ENV X=y\nEXPOSE 99")
+        self.assertIn("X=y", image.attrs["Config"]["Env"])
+        self.assertEqual(image.attrs["Config"]["ExposedPorts"], {"99/tcp": {}})
+        one.remove()
+        self.client.images.remove("changed")
+
+    def test_builds_of_version_2(self):
+        """BuildKit's progress and errors, for a context that comes as a tar."""
+        def build(dockerfile, target="/build?version=2&t=newer"):
+            answer = self.ask("POST", target, archive(Dockerfile=dockerfile),
+                              headers={"Content-Type": "application/x-tar"})
+            self.assertEqual(answer.status, 200)
+            lines = [json.loads(line) for line in answer.body.splitlines()]
+            trace = [base64.b64decode(line["aux"]) for line in lines if line.get("id") == "moby.buildkit.trace"]
+            return lines, b"".join(trace)
+        lines, trace = build(b"FROM busybox\nRUN --mount=type=cache,target=/c echo said\n")
+        self.assertEqual(lines[-1], {"id": "moby.image.id", "aux": {"ID": self.client.images.get("newer").id}})
+        for text in (b"[internal] load remote build context", b"[1/2] FROM busybox", b"[2/2] RUN --mount=", b"said\n",
+                     b"naming to docker.io/library/newer:latest"):
+            self.assertIn(text, trace)
+        lines, trace = build(b"FROM busybox\nRUN exit 3\n")
+        message = 'process "/bin/sh -c exit 3" did not complete successfully: exit code: 3'
+        self.assertEqual(lines[-1], {"errorDetail": {"message": message}, "error": message})
+        self.assertIn(message.encode(), trace)
+        lines, _ = build(b"FROM busybox\nNOSUCH\n")
+        self.assertIn("nosuch", lines[-1]["error"].lower())
+        self.client.images.remove("newer")
+
+    def test_a_session_is_held(self):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(self.socket)
+            connection.sendall(b"POST /session HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+                               b"X-Docker-Expose-Session-Uuid: one\r\n\r\n")
+            self.assertEqual(connection.recv(4096), b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                                                    b"Upgrade: h2c\r\n\r\n")
+            connection.sendall(b"x" * 100000)
+            self.assertEqual(self.ask("GET", "/_ping").status, 200)
+            connection.shutdown(socket.SHUT_WR)
+            self.assertEqual(connection.recv(4096), b"")
 
     def test_prune(self):
         one = self.client.containers.run("busybox", ["sh", "-c", "echo x > /file"], detach=True)

@@ -364,6 +364,37 @@ class Commands(EndToEnd):
         project("down", "--rmi", "local")
         self.assertNotIn("built-app", self.stack("image", "ls").out)
 
+    def test_images_that_start_from_others(self):
+        """In FROM, behind a dependency; as a context of a build; each of them is built first."""
+        project = self.project("layered", """
+            services:
+              after: {build: {context: ., dockerfile: after}, command: cat /message, depends_on: [zero]}
+              context: {build: {context: ., dockerfile: context, additional_contexts: {made: "service:zero"}}}
+              zero: {image: layered-base, build: {context: ., dockerfile: zero}}
+        """, {"zero": "FROM busybox\nRUN echo from zero >/message\n",
+              "after": "FROM layered-base\nRUN echo and after >>/message\n",
+              "context": "FROM made\nCOPY --from=made /message /copied\n"})
+        built = project("build", "context")
+        images = self.stack("image", "ls").out
+        self.assertIn("layered-context", images)
+        self.assertIn("layered-base", images)
+        if not PEER:  # as Docker's, but for the form of the lines
+            self.assertIn("zero | [2/2] RUN echo from zero >/message\n", built.out)
+        project("build", "--push", "context")  # which has no name of its own: nothing is pushed
+        project("up", "-d")
+        eventually(lambda: project.logs("after") == "from zero\nand after\n", 5)
+        project("down", "--rmi", "all")
+        self.assertNotIn("layered", self.stack("image", "ls").out)
+
+    def test_all_resources(self):
+        project = self.project("spare", "volumes: {kept: {}}\nnetworks: {lone: {}}\n")
+        self.assertIn("no service selected", project("up", code=1).err)
+        shown = project("--all-resources", "up").err
+        self.assertIn(" Volume spare_kept  Created\n", shown)
+        self.assertIn(" Network spare_lone  Created\n", shown)
+        project("--all-resources", "down", "-v")
+        self.assertNotIn("spare", self.stack("network", "ls").out + self.stack("volume", "ls").out)
+
     def test_container_is_as_declared(self):
         project = self.project("declared", """
             services:

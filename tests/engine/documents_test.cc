@@ -11,6 +11,7 @@
 
 #include "base/base64.h"
 #include "base/files.h"
+#include "engine/api/build_trace.h"
 #include "engine/api/filters.h"
 #include "engine/api/log_details.h"
 #include "engine/api/platform.h"
@@ -364,6 +365,38 @@ TEST(Progress, Lines) {
             "[=========================>                        ]    500kB/1MB");
   EXPECT_EQ(progress_line({"", "Digest: x", 0, 0}), Json({{"status", "Digest: x"}}));
   EXPECT_EQ(error_line(Error::not_found("no"))["errorDetail"]["message"], "no");
+}
+
+std::string message_of(const std::optional<Json>& line) {
+  EXPECT_EQ(line.value_or(Json{{"id", ""}})["id"], "moby.buildkit.trace");
+  return line ? decode_base64((*line)["aux"].get<std::string>()).value_or("") : "";
+}
+
+TEST(BuildTrace, IsInTheEncodingOfProtocolBuffers) {
+  using Kind = images::BuildEvent::Kind;
+  using namespace std::string_literals;
+  BuildTrace trace;
+  const BuildTrace::Time now{seconds(300)};
+  const std::string time = "\x08\xac\x02\x10\x00"s;  // 300 seconds, no nanoseconds
+  EXPECT_EQ(message_of(trace.tell({.kind = Kind::kWarning, .text = "careful"}, now)),
+            "\x22\x0b\x10\x01\x1a\x07"
+            "careful");
+  EXPECT_FALSE(trace.tell({.kind = Kind::kInstruction, .text = "1/2 : FROM a"}, now));
+  EXPECT_FALSE(trace.tell({.kind = Kind::kOutput, .id = 7, .text = "of no step"}, now));
+  const auto begun = message_of(trace.tell({.kind = Kind::kStep, .id = 1, .text = "RUN x"}, now));
+  ASSERT_EQ(begun.size(), 2 + 73 + 7 + 7U);
+  EXPECT_EQ(begun.substr(0, 11), "\x0a\x57\x0a\x47sha256:");
+  EXPECT_EQ(begun.substr(75), "\x1a\x05RUN x\x2a\x05" + time);
+  const auto digest = begun.substr(4, 71);
+  EXPECT_EQ(message_of(trace.tell(
+                {.kind = Kind::kOutput, .id = 1, .text = "oh\n", .stream = "stderr"}, now)),
+            "\x1a\x57\x0a\x47" + digest + "\x12\x05" + time + "\x18\x02\x22\x03oh\n");
+  const images::BuildEvent failed{.kind = Kind::kFailed, .id = 1, .text = "x y", .exit_code = 3};
+  EXPECT_EQ(command_failed_text(failed),
+            "process \"x y\" did not complete successfully: exit code: 3");
+  EXPECT_TRUE(message_of(trace.tell(failed, now)).ends_with("exit code: 3"));
+  EXPECT_TRUE(message_of(trace.tell({.kind = Kind::kCached, .id = 1}, now))
+                  .ends_with("RUN x\x20\x01\x2a\x05" + time + "\x32\x05" + time));
 }
 
 }  // namespace

@@ -124,6 +124,10 @@ TEST(Instructions, ConfigurationRules) {
   ImageConfig changed;
   EXPECT_TRUE(apply_change(changed, "CMD [\"a\"]").ok());
   EXPECT_FALSE(apply_change(changed, "RUN x").ok());
+  EXPECT_TRUE(apply_change(changed, "ENV X=y\nEXPOSE 99").ok());
+  EXPECT_EQ(changed.env, std::vector<std::string>{"X=y"});
+  EXPECT_TRUE(changed.exposed_ports.contains("99/tcp"));
+  EXPECT_FALSE(apply_change(changed, "ENV X=z\nRUN x").ok());
 }
 
 TEST(Plan, BuildsOnlyWhatTheTargetNeeds) {
