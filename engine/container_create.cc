@@ -140,6 +140,12 @@ Status Containers::Impl::check_others(const Container& c) {
 // Addresses are given at start; a network that is not there now may be then, as with Docker.
 Status Containers::Impl::make_endpoints(Container* c) const {
   const std::string& mode = c->config.network_mode;
+  for (const auto& [name, config] : c->config.networks) {
+    const std::string known = name == "default" ? "bridge" : name;
+    const auto network = services.networks->find(known);
+    if (const Status fits = check_endpoint(config, network.ok() ? *network : nullptr); !fits.ok())
+      return Error::invalid("invalid config for network " + known + ": " + fits.error().message);
+  }
   if (mode == "host" || mode == "none" || mode.rfind("container:", 0) == 0) return ok_status();
   std::map<std::string, EndpointConfig> networks = c->config.networks;
   if (networks.empty()) networks[mode.empty() || mode == "default" ? "bridge" : mode] = {};
@@ -149,8 +155,6 @@ Status Containers::Impl::make_endpoints(Container* c) const {
     const auto network = services.networks->find(known);
     Endpoint endpoint;
     endpoint.id = random_hex(64);
-    if (const Status fits = check_endpoint(config, network.ok() ? *network : nullptr); !fits.ok())
-      return Error::invalid("invalid config for network " + known + ": " + fits.error().message);
     endpoint.network_id = network.ok() ? (*network)->id : "";
     endpoint.network_name = network.ok() ? (*network)->config.name : known;
     endpoint.config = config;

@@ -230,8 +230,9 @@ void Containers::Impl::ended(Entry* entry, int exit_code, bool oom_killed, WallT
           : 0;
   services.netd.remove_container(c.id);
   const std::string id = c.id;
+  const auto shm = c.config.ipc_mode == "shareable" ? shm_of(c) : std::filesystem::path();
   services.pool.run(
-      [this, id, ports] { return clean_up(services.runtime, id, run_dir(id), ports); },
+      [this, id, ports, shm] { return clean_up(services.runtime, id, run_dir(id), ports, shm); },
       [this, id, ran, then = std::move(then)](Status cleaned) {
         Entry* same = get(id);
         if (same == nullptr) return;

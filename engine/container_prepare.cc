@@ -1,5 +1,7 @@
 // What a start needs to know, gathered on the loop: addresses, ports, namespaces to join, links.
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "base/files.h"
@@ -92,24 +94,55 @@ Status Containers::Impl::prepare_endpoints(Container& c, StartJob* job) {
   return ok_status();
 }
 
+std::filesystem::path Containers::Impl::shm_of(const Container& c) {
+  constexpr int kMostDonors = 16;  // names may lead in a circle
+  const Container* owner = &c;
+  for (int i = 0; i < kMostDonors; ++i) {
+    const std::string& mode = owner->config.ipc_mode;
+    if (mode == "shareable") return directory(owner->id) / "shm";
+    const auto donor = mode.rfind(kContainerMode, 0) == 0 ? find(mode.substr(kContainerMode.size()))
+                                                          : Result<Entry*>(nullptr);
+    if (!donor.ok() || *donor == nullptr) return {};
+    owner = &(*donor)->c;
+  }
+  return {};
+}
+
 Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
   Container& c = entry->c;
-  const auto join = [&](const std::string& mode, int* pid) -> Status {
+  const auto join = [&](const std::string& mode, const char* kind, int* pid) -> Status {
+    if (mode.rfind(kContainerMode, 0) != 0) return ok_status();
+    const Entry* other = TRY(find(mode.substr(kContainerMode.size())));
+    *pid = other->c.pid;
+    if (other->c.pid > 0) return ok_status();
+    return Error::conflict(
+        fmt::format("failed to join {} namespace: container {} is not running", kind, other->c.id));
+  };
+  const auto join_network = [&]() -> Status {
+    const std::string& mode = c.config.network_mode;
     if (mode.rfind(kContainerMode, 0) != 0) return ok_status();
     const Entry* other = TRY(find(mode.substr(kContainerMode.size())));
     if (other->c.pid == 0)
-      return Error::conflict("cannot join namespace of a non running container: container " +
-                             other->c.name + " is " + std::string(to_string(other->c.status)));
-    *pid = other->c.pid;
-    if (pid == &job->network_pid) job->files_of = directory(other->c.id);
+      return Error::conflict(
+          fmt::format("cannot join network namespace of a non running container: container {} is "
+                      "{}",
+                      other->c.name, to_string(other->c.status)));
+    job->network_pid = other->c.pid;
+    job->files_of = directory(other->c.id);
     return ok_status();
   };
   job->lowers = TRY(services.store.layer_directories(c.image_id));
-  TRY_WHILE(join(c.config.network_mode, &job->network_pid),
-            "joining network namespace of container");
-  TRY(join(c.config.pid_mode, &job->pid_pid));
-  TRY(join(c.config.ipc_mode, &job->ipc_pid));
-  TRY(join(c.config.uts_mode, &job->uts_pid));
+  TRY(join_network());
+  TRY(join(c.config.pid_mode, "PID", &job->pid_pid));
+  TRY(join(c.config.ipc_mode, "IPC", &job->ipc_pid));
+  TRY(join(c.config.uts_mode, "UTS", &job->uts_pid));
+  job->shm = shm_of(c);
+  if (job->ipc_pid > 0 && job->shm.empty()) {
+    const Entry* donor = TRY(find(c.config.ipc_mode.substr(kContainerMode.size())));
+    return Error::conflict("failed to join IPC namespace: container " + donor->c.id +
+                           ": non-shareable IPC (hint: use IpcMode:shareable for the donor "
+                           "container)");
+  }
   TRY_WHILE(prepare_endpoints(c, job), "failed to set up container networking");
   job->resolver = needs_resolver(c);
   TRY(check_links(c));

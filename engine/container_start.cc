@@ -143,7 +143,7 @@ Result<runtime::Spec> make_spec(const StartJob& job) {
   if (options.network.mode == runtime::NamespaceMode::kNone)
     options.network.mode = runtime::NamespaceMode::kPrivate;
   if (job.network_pid > 0) options.network = namespace_option("", job.network_pid, "net");
-  if (job.ipc_pid > 0) options.shm_path = "/proc/" + std::to_string(job.ipc_pid) + "/root/dev/shm";
+  options.shm_path = job.shm;
   if (container.config.cgroupns_mode == "host")
     options.cgroup = runtime::NamespaceOption{runtime::NamespaceMode::kHost, ""};
   if (container.config.cgroupns_mode == "private") options.cgroup = runtime::NamespaceOption{};
@@ -188,12 +188,27 @@ Result<runtime::LogOptions> log_options(const StartJob& job) {
   return options;
 }
 
+bool shares_own_shm(const StartJob& job) { return !job.shm.empty() && job.ipc_pid == 0; }
+
+// On the host: a mount of another mount namespace cannot be bound (mount(2), EINVAL).
+Status mount_shm(const StartJob& job) {
+  TRY(make_directories(job.shm, 0700));
+  TRY(unmount_volume(job.shm));
+  const std::int64_t asked = job.container.config.shm_size;
+  const auto size = asked > 0 ? asked : std::int64_t{64} << 20;
+  return mount_volume({{"type", "tmpfs"},
+                       {"device", "shm"},
+                       {"o", "nosuid,noexec,nodev,mode=1777,size=" + std::to_string(size)}},
+                      job.shm);
+}
+
 Result<runtime::RunningContainer> run(const runtime::Runtime& runtime, const StartJob& job,
                                       int netns_fd) {
   if (job.files_of.empty()) TRY(write_etc_files(job));
   for (const auto& volume : job.volumes)
     TRY_WHILE(mount_volume(volume.options, volume.mountpoint), "failed to populate volume");
   TRY(fill_volumes(job));
+  if (shares_own_shm(job)) TRY(mount_shm(job));
   TRY(make_directories(job.run_dir.parent_path(), 0711));
   TRY(add_init_files(job.directory / "upper", job.lowers));
   runtime::StartRequest request;
@@ -297,16 +312,19 @@ Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const 
   if (!running.ok()) {
     // The first error is the one to tell.
     (void)netd::forget_senders(senders);
-    (void)clean_up(runtime, job.container.id, job.run_dir, job.ports);
+    (void)clean_up(runtime, job.container.id, job.run_dir, job.ports,
+                   shares_own_shm(job) ? job.shm : fs::path());
   }
   return running;
 }
 
 Status clean_up(const runtime::Runtime& runtime, const std::string& id, const fs::path& run_dir,
-                const std::vector<netd::PublishedPort>& ports) {
+                const std::vector<netd::PublishedPort>& ports, const fs::path& shm) {
   Status unpublished = ports.empty() ? ok_status() : netd::unpublish(id, ports);
   Status destroyed = runtime.destroy(id, run_dir);
-  return unpublished.ok() ? std::move(destroyed) : std::move(unpublished);
+  Status unmounted = shm.empty() ? ok_status() : unmount_volume(shm);
+  if (!unpublished.ok()) return unpublished;
+  return destroyed.ok() ? std::move(unmounted) : std::move(destroyed);
 }
 
 }  // namespace stack::engine

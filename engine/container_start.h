@@ -33,6 +33,9 @@ struct StartJob {
   int network_pid = 0, pid_pid = 0, ipc_pid = 0, uts_pid = 0;
   std::filesystem::path
       files_of;  // the directory of the container whose hosts and resolv.conf are shared
+  // Where a shareable /dev/shm is mounted, its own or that of the container whose IPC namespace it
+  // joins; empty for a private one.
+  std::filesystem::path shm;
   bool resolver = false;
   std::vector<std::string> link_hosts;  // lines for /etc/hosts
   struct VolumeMount {
@@ -62,9 +65,10 @@ std::vector<netd::Sender> senders_of(const Container& container);
 // program. Undoes itself on failure.
 Result<runtime::RunningContainer> launch(const runtime::Runtime& runtime, const StartJob& job,
                                          int netns_fd);
-// After the end: published ports, cgroups, run directory. Idempotent.
+// After the end: published ports, cgroups, run directory, and the shareable /dev/shm at `shm` unless
+// that is empty. Idempotent.
 Status clean_up(const runtime::Runtime& runtime, const std::string& id,
-                const std::filesystem::path& run_dir,
-                const std::vector<netd::PublishedPort>& ports);
+                const std::filesystem::path& run_dir, const std::vector<netd::PublishedPort>& ports,
+                const std::filesystem::path& shm);
 
 }  // namespace stack::engine

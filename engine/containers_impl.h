@@ -144,6 +144,8 @@ struct Containers::Impl {
   // Names are looked up at 127.0.0.11: on any network but the predefined bridge, where the host's
   // own resolvers serve unless something has to be looked up here.
   bool needs_resolver(const Container& c) const;
+  // Where the shareable /dev/shm of its IPC namespace is mounted on the host; empty: a private one.
+  std::filesystem::path shm_of(const Container& c);
   Status prepare_endpoints(Container& c, StartJob* job);
   Status check_links(const Container& c);
 

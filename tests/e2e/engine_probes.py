@@ -7,6 +7,7 @@ document. test_api_documents.py holds ours against those of Docker Engine 28.5, 
 What an answer looks like is told in answers.py.
 """
 import json
+import time
 import os
 import sys
 
@@ -213,6 +214,7 @@ def running(p, plain, full):
     p.record("unpause", "POST", f"{at}/unpause")
     p.record("unpause, running", "POST", f"{at}/unpause")
     p.record("restart", "POST", f"{at}/restart?t=1")
+    time.sleep(0.3)  # until the program has set its trap
     p.record("stop", "POST", f"{at}/stop?t=1")
     p.record("stop again", "POST", f"{at}/stop?t=1")
     p.record("container inspect, exited", "GET", f"{at}/json")

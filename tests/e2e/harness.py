@@ -108,7 +108,10 @@ class Project:
             target.write_text(textwrap.dedent(content))
 
     def edit(self, text):
-        (self.dir / "compose.yaml").write_text(textwrap.dedent(text))
+        """In one step: a command may be reading it."""
+        new = self.dir / "compose.yaml.new"
+        new.write_text(textwrap.dedent(text))
+        new.rename(self.dir / "compose.yaml")
 
     def __call__(self, *arguments, **options):
         return self.machine.stack(*arguments, cwd=self.dir, **options)

@@ -4,6 +4,8 @@ from answers import PREFIX
 
 def bad_requests(p):
     post = lambda name, target, body, **options: p.record(name, "POST", target, body, **options)
+    subnet = p.ask("GET", "/networks/bridge").json()["IPAM"]["Config"][0]["Subnet"]
+    inside = ".".join(subnet.split(".")[:2]) + ".0.99"
     post("create without a body", "/containers/create", b"", headers={"Content-Type": "application/json"})
     post("create, not JSON", "/containers/create", b"{", headers={"Content-Type": "application/json"})
     post("create, wrong type", "/containers/create", {"Image": 1})
@@ -79,7 +81,7 @@ def bad_requests(p):
                          "NetworkingConfig": {"EndpointsConfig": {"bridge": {"IPAMConfig": {"IPv4Address": "x"}}}}},
         "address on the default network": {
             "Image": p.image, "Cmd": ["true"], "HostConfig": {"NetworkMode": "bridge"},
-            "NetworkingConfig": {"EndpointsConfig": {"bridge": {"IPAMConfig": {"IPv4Address": "172.17.0.99"}}}}},
+            "NetworkingConfig": {"EndpointsConfig": {"bridge": {"IPAMConfig": {"IPv4Address": inside}}}}},
         "MAC address": {"Image": p.image, "Cmd": ["true"], "MacAddress": "x"},
     }.items():
         answer = post(f"create, {name}", f"/containers/create?name={PREFIX}bad", body)

@@ -258,6 +258,28 @@ class EngineApi(EngineTest):
         self.run_container("heir", Cmd=["httpd", "-f", "-p", "80"], HostConfig=again)
         eventually(lambda: connects("127.0.0.1", 18123), 5)
 
+    def test_containers_share_the_memory_of_a_shareable_one(self):
+        self.run_container("private")
+        self.run_container("donor", HostConfig={"IpcMode": "shareable", "ShmSize": 1 << 20})
+        self.assertEqual(self.exec("donor", "sh", "-c", "echo shared >/dev/shm/file"), ("", 0))
+        self.run_container("guest", HostConfig={"IpcMode": "container:donor"})
+        self.run_container("other", HostConfig={"IpcMode": "container:guest"})
+        self.assertEqual(self.exec("other", "cat", "/dev/shm/file"), ("shared\n", 0))
+        self.assertIn("size=1024k", self.exec("guest", "grep", " /dev/shm ", "/proc/mounts")[0])
+        self.assertNotEqual(self.exec("private", "cat", "/dev/shm/file")[1], 0)
+        # A restart empties it for those who come; who has joined keeps what there was.
+        self.assertEqual(self.ask("POST", "/containers/donor/restart?t=0").status, 204)
+        self.assertEqual(self.exec("donor", "ls", "/dev/shm"), ("", 0))
+        self.assertEqual(self.exec("guest", "cat", "/dev/shm/file"), ("shared\n", 0))
+        self.create("refused", Cmd=["true"], HostConfig={"IpcMode": "container:private"})
+        answer = self.ask("POST", "/containers/refused/start")
+        self.assertIn("non-shareable IPC (hint: use IpcMode:shareable for the donor container)", answer.json()["message"])
+        self.ask("POST", "/containers/donor/stop?t=0")
+        self.create("late", Cmd=["true"], HostConfig={"IpcMode": "container:donor"})
+        self.assertRegex(self.ask("POST", "/containers/late/start").json()["message"],
+                         "^failed to join IPC namespace: container [0-9a-f]{64} is not running$")
+        self.assertNotIn("/shm ", pathlib.Path("/proc/mounts").read_text().replace("/dev/shm ", ""))
+
     def test_stop_signals_and_times(self):
         deaf = ["sh", "-c", "trap '' TERM; trap 'exit 5' USR1; echo ready; while :; do sleep 0.05; done"]
         ready = lambda name: eventually(lambda: b"ready" in self.ask("GET", f"/containers/{name}/logs?stdout=1").body, 5)
