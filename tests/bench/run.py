@@ -156,6 +156,7 @@ def bench_many(tool, work, results, count):
     results.add(f"up, {count} services", tool, tool.run("up", "-d", cwd=directory))
     results.add(f"up again, {count} services", tool, tool.run("up", "-d", cwd=directory))
     results.add(f"ps, {count} services", tool, tool.run("ps", cwd=directory))
+    time.sleep(5)  # what supervision takes, not what starting has left
     results.add(f"memory (PSS), {count} services", tool, tool.memory())
     results.add("compose exec true", tool, tool.run("exec", "-T", "s1", "true", cwd=directory))
     results.add("compose run --rm true", tool, tool.run("run", "--rm", "-T", "s1", "true", cwd=directory))
