@@ -20,7 +20,11 @@ namespace stack::engine {
 
 namespace {
 
-constexpr std::string_view kContainerMode = "container:";
+// The container that a mode "container:NAME" joins; empty for other modes.
+std::string joined(const std::string& mode) {
+  constexpr std::string_view kContainerMode = "container:";
+  return mode.rfind(kContainerMode, 0) == 0 ? mode.substr(kContainerMode.size()) : std::string();
+}
 
 // The host's resolvers as a container would see them: a loopback address means the container's own
 // loopback there.
@@ -98,11 +102,11 @@ std::filesystem::path Containers::Impl::shm_of(const Container& c) {
   constexpr int kMostDonors = 16;  // names may lead in a circle
   const Container* owner = &c;
   for (int i = 0; i < kMostDonors; ++i) {
-    const std::string& mode = owner->config.ipc_mode;
-    if (mode == "shareable") return directory(owner->id) / "shm";
-    const auto donor = mode.rfind(kContainerMode, 0) == 0 ? find(mode.substr(kContainerMode.size()))
-                                                          : Result<Entry*>(nullptr);
-    if (!donor.ok() || *donor == nullptr) return {};
+    if (owner->config.ipc_mode == "shareable") return directory(owner->id) / "shm";
+    const std::string name = joined(owner->config.ipc_mode);
+    if (name.empty()) return {};
+    const auto donor = find(name);
+    if (!donor.ok()) return {};
     owner = &(*donor)->c;
   }
   return {};
@@ -111,17 +115,17 @@ std::filesystem::path Containers::Impl::shm_of(const Container& c) {
 Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
   Container& c = entry->c;
   const auto join = [&](const std::string& mode, const char* kind, int* pid) -> Status {
-    if (mode.rfind(kContainerMode, 0) != 0) return ok_status();
-    const Entry* other = TRY(find(mode.substr(kContainerMode.size())));
+    if (joined(mode).empty()) return ok_status();
+    const Entry* other = TRY(find(joined(mode)));
     *pid = other->c.pid;
     if (other->c.pid > 0) return ok_status();
     return Error::conflict(
         fmt::format("failed to join {} namespace: container {} is not running", kind, other->c.id));
   };
   const auto join_network = [&]() -> Status {
-    const std::string& mode = c.config.network_mode;
-    if (mode.rfind(kContainerMode, 0) != 0) return ok_status();
-    const Entry* other = TRY(find(mode.substr(kContainerMode.size())));
+    const std::string name = joined(c.config.network_mode);
+    if (name.empty()) return ok_status();
+    const Entry* other = TRY(find(name));
     if (other->c.pid == 0)
       return Error::conflict(
           fmt::format("cannot join network namespace of a non running container: container {} is "
@@ -138,7 +142,7 @@ Status Containers::Impl::prepare(Entry* entry, StartJob* job) {
   TRY(join(c.config.uts_mode, "UTS", &job->uts_pid));
   job->shm = shm_of(c);
   if (job->ipc_pid > 0 && job->shm.empty()) {
-    const Entry* donor = TRY(find(c.config.ipc_mode.substr(kContainerMode.size())));
+    const Entry* donor = TRY(find(joined(c.config.ipc_mode)));
     return Error::conflict("failed to join IPC namespace: container " + donor->c.id +
                            ": non-shareable IPC (hint: use IpcMode:shareable for the donor "
                            "container)");
