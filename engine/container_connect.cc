@@ -30,6 +30,11 @@ std::string interface_name(const Container& c, const EndpointConfig& config) {
   }
 }
 
+// Taking the container out of a network is done all the same.
+void warn_of(const Status& told) {
+  if (!told.ok()) log_warning("names of a container: {}", told.error().to_string());
+}
+
 bool is_gateway(const Container& c, const Endpoint& endpoint) {
   for (const bool v6 : {false, true}) {
     const Endpoint* way = gateway_endpoint(c, v6);
@@ -173,13 +178,14 @@ void Containers::Impl::connect(Entry* entry, const std::string& network_id, Endp
     left->networks.pop_back();
     services.pool.run(
         [job, left, endpoint] {
-          (void)remove_from_etc_files(job->directory, endpoint);
+          (void)remove_from_etc_files(job->directory,
+                                      endpoint);  // the first error is the one to tell
           return take_interface(*left, endpoint, is_gateway(job->container, endpoint));
         },
         [this, id, endpoint, done, error](const Status&) {
           Entry* same = get(id);
           forget_endpoint(same, endpoint);
-          register_names(same, Fd(), [](const Status&) {});
+          register_names(same, Fd(), warn_of);
           watch_exit(same);
           done(error);
         });
@@ -244,7 +250,7 @@ void Containers::Impl::disconnect(Entry* entry, const std::string& network_id, D
     services.pool.run(take, [this, id, endpoint, done](Status taken) {
       Entry* same = get(id);
       forget_endpoint(same, endpoint);
-      register_names(same, Fd(), [](const Status&) {});
+      register_names(same, Fd(), warn_of);
       refresh_links(*same);
       watch_exit(same);
       publish_attachment(same->c, endpoint, false);
